@@ -1,0 +1,36 @@
+# Arrow C++, Flight and Parquet out of the pinned pyarrow wheel: headers and shared
+# libraries, found through the interpreter of the project's own virtual environment.
+set(CARRYALL_VENV_PYTHON "${PROJECT_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH
+    "Interpreter whose pyarrow is used")
+execute_process(
+  COMMAND "${CARRYALL_VENV_PYTHON}" -c
+    "import pyarrow as p, os; print(os.path.dirname(p.__file__)); print(p.__version__)"
+  OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE failed)
+if(failed)
+  message(FATAL_ERROR "no pyarrow in ${CARRYALL_VENV_PYTHON}: run `make setup`, or build "
+                      "with -DCARRYALL_ARROW=system")
+endif()
+string(REPLACE "\n" ";" found "${found}")
+list(GET found 0 CARRYALL_PYARROW_DIR)
+list(GET found 1 CARRYALL_PYARROW_VERSION)
+
+function(carryall_arrow_library target stem)
+  file(GLOB library "${CARRYALL_PYARROW_DIR}/lib${stem}.so.*00")
+  list(LENGTH library count)
+  if(NOT count EQUAL 1)
+    message(FATAL_ERROR "expected one lib${stem}.so.N00 in ${CARRYALL_PYARROW_DIR}, "
+                        "found '${library}'")
+  endif()
+  add_library(Arrow::${target} SHARED IMPORTED GLOBAL)
+  set_target_properties(Arrow::${target} PROPERTIES
+    IMPORTED_LOCATION "${library}"
+    INTERFACE_INCLUDE_DIRECTORIES "${CARRYALL_PYARROW_DIR}/include")
+endfunction()
+carryall_arrow_library(core arrow)
+carryall_arrow_library(flight arrow_flight)
+carryall_arrow_library(parquet parquet)
+carryall_arrow_library(python arrow_python)
+target_link_libraries(Arrow::flight INTERFACE Arrow::core)
+target_link_libraries(Arrow::parquet INTERFACE Arrow::core)
+target_link_libraries(Arrow::python INTERFACE Arrow::core)
+message(STATUS "Arrow ${CARRYALL_PYARROW_VERSION} from ${CARRYALL_PYARROW_DIR}")

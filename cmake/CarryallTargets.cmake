@@ -1,0 +1,72 @@
+include(GNUInstallDirs)
+
+add_library(carryall_options INTERFACE)
+target_compile_options(carryall_options INTERFACE -Wall -Wextra -Wshadow -Wno-unused-parameter
+                       $<$<BOOL:${CARRYALL_WERROR}>:-Werror>)
+target_include_directories(carryall_options INTERFACE "${PROJECT_SOURCE_DIR}/src")
+
+# Parsing Arrow's headers takes seconds a file; these two targets hold them precompiled.
+function(carryall_precompiled_headers)
+  foreach(kind core flight)
+    set(source "${PROJECT_BINARY_DIR}/pch_${kind}.cc")
+    if(NOT EXISTS "${source}")
+      file(WRITE "${source}" "")
+    endif()
+    add_library(carryall_pch_${kind} OBJECT "${source}")
+    target_link_libraries(carryall_pch_${kind} PRIVATE carryall_options Arrow::core)
+    target_precompile_headers(carryall_pch_${kind} PRIVATE
+      <algorithm> <atomic> <chrono> <condition_variable> <cstdint> <cstring> <functional>
+      <map> <memory> <mutex> <optional> <string> <string_view> <thread> <unordered_map>
+      <utility> <variant> <vector> <arrow/api.h> <arrow/ipc/api.h>)
+  endforeach()
+  target_link_libraries(carryall_pch_flight PRIVATE Arrow::flight)
+  target_precompile_headers(carryall_pch_flight PRIVATE <arrow/flight/api.h>)
+endfunction()
+
+# carryall_library(<folder> DEPS <folders...> LINK <external targets...> [FLIGHT])
+# One folder = one library carryall::<folder> of every .cc in it that is not a test, and
+# one test program of every *_test.cc beside them.
+function(carryall_library folder)
+  cmake_parse_arguments(arg "FLIGHT" "" "DEPS;LINK;TEST_LINK" ${ARGN})
+  foreach(dep IN LISTS arg_DEPS)
+    if(NOT dep IN_LIST CARRYALL_LAYER_${folder})
+      message(FATAL_ERROR "${folder} -> ${dep}: no such edge in cmake/Layers.cmake")
+    endif()
+  endforeach()
+  string(REPLACE "/" "_" name "${folder}")
+  set(pch carryall_pch_core)
+  if(arg_FLIGHT)
+    set(pch carryall_pch_flight)
+    list(APPEND arg_LINK Arrow::flight)
+  endif()
+  list(TRANSFORM arg_DEPS REPLACE "/" "_" OUTPUT_VARIABLE deps)
+  list(TRANSFORM deps PREPEND carryall_)
+
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(sources)
+    add_library(carryall_${name} STATIC ${sources})
+    target_precompile_headers(carryall_${name} REUSE_FROM ${pch})
+    target_link_libraries(carryall_${name} PUBLIC carryall_options ${deps} Arrow::core
+                          ${arg_LINK})
+  else()
+    add_library(carryall_${name} INTERFACE)
+    target_link_libraries(carryall_${name} INTERFACE carryall_options ${deps} Arrow::core
+                          ${arg_LINK})
+  endif()
+  add_library(carryall::${name} ALIAS carryall_${name})
+  if(CARRYALL_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_precompile_headers(${name}_test REUSE_FROM ${pch})
+    target_link_libraries(${name}_test PRIVATE carryall_${name} GTest::gtest_main GTest::gmock
+                          ${arg_TEST_LINK})
+    target_compile_definitions(${name}_test PRIVATE
+      CARRYALL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    set_target_properties(${name}_test PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
+  endif()
+endfunction()

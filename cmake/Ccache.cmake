@@ -1,0 +1,9 @@
+# Uses ccache where it is installed. GCC can cache compilations that use a
+# precompiled header only with these two settings (ccache manual, "Precompiled headers").
+find_program(CARRYALL_CCACHE ccache)
+if(CARRYALL_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${CARRYALL_CCACHE})
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+endif()

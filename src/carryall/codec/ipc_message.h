@@ -1,0 +1,24 @@
+#pragma once
+
+#include <memory>
+
+#include <arrow/buffer.h>
+
+namespace carryall::codec {
+
+/// One IPC message as a transport hands it over: the flatbuffer metadata (without its
+/// length prefix) and the body. Both stay alive as long as a block decoded from them.
+struct IpcMessage {
+  std::shared_ptr<arrow::Buffer> metadata;
+  std::shared_ptr<arrow::Buffer> body;
+};
+
+/// Caps applied before anything is allocated for a message.
+struct DecodeLimits {
+  int64_t max_body_bytes = int64_t{1} << 30;          ///< as received
+  int64_t max_decompressed_bytes = int64_t{1} << 30;  ///< of compressed bodies
+  int64_t max_rows = 1 << 20;
+  int64_t max_samples = int64_t{1} << 31;  ///< a message
+};
+
+}  // namespace carryall::codec
