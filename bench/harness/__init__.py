@@ -1,0 +1,1 @@
+"""The benchmark harness: workers, interleaving, medians, the table. See docs/benchmarks.md."""

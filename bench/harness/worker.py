@@ -1,0 +1,41 @@
+"""Runs one contender of one task: reads commands on stdin, answers on stdout (JSON lines).
+
+A contender module offers `prepare(case) -> answer` (sets the case up and returns what it
+computes, for comparison), `measure() -> float` (one timed run, in the case's unit) and
+`release()` (ends what prepare started).
+"""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+
+
+def main() -> None:
+    task, contender = sys.argv[1:3]
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever a library prints must not end up among the answers
+    try:
+        module = importlib.import_module(f"tasks.{task}.{contender}")
+        out.write(json.dumps({"ready": True}) + "\n")
+    except Exception:
+        out.write(json.dumps({"error": traceback.format_exc()}) + "\n")
+        return
+    for line in sys.stdin:
+        command = json.loads(line)
+        try:
+            if command["do"] == "prepare":
+                reply = {"answer": module.prepare(command["case"])}
+            elif command["do"] == "measure":
+                reply = {"value": module.measure()}
+            else:
+                module.release()
+                reply = {"released": True}
+        except Exception:
+            reply = {"error": traceback.format_exc()}
+        out.write(json.dumps(reply) + "\n")
+
+
+if __name__ == "__main__":
+    main()

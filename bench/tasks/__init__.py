@@ -1,0 +1,1 @@
+"""One folder a task: cases.py and one file a contender."""

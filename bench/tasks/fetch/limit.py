@@ -1,0 +1,66 @@
+"""Raw Flight: the same bytes, ready in memory, in batches of about 1 MiB of one column,
+read and thrown away by a plain reader in another process."""
+
+import multiprocessing
+import time
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import flight
+
+from tasks.fetch import cases
+
+BATCH_BYTES = 1 << 20
+
+
+class Source(flight.FlightServerBase):
+    """Serves one prepared stream."""
+
+    def __init__(self, samples: int) -> None:
+        super().__init__("grpc://127.0.0.1:0")
+        rows = BATCH_BYTES // 4
+        column = pa.array(np.random.default_rng(0).standard_normal(rows, dtype=np.float32))
+        batch = pa.record_batch([column], names=["data"])
+        whole, rest = divmod(samples, rows)
+        batches = [batch] * whole + ([batch.slice(0, rest)] if rest else [])
+        self.table = pa.Table.from_batches(batches)
+
+    def do_get(self, context, ticket):
+        return flight.RecordBatchStream(self.table)
+
+
+def run(samples, pipe):
+    server = Source(samples)
+    pipe.send(server.port)
+    pipe.recv()
+    server.shutdown()
+
+
+def prepare(case):
+    global process, pipe, client, samples
+    _, count, rate, seconds, _ = cases.parse(case["case"])
+    samples = count * rate * seconds
+    pipe, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=run, args=(samples, theirs))
+    process.start()
+    client = flight.connect(f"grpc://127.0.0.1:{pipe.recv()}")
+    return None
+
+
+def measure():
+    began = time.perf_counter()
+    reader = client.do_get(flight.Ticket(b""))
+    rows = 0
+    try:
+        while True:
+            rows += reader.read_chunk().data.num_rows
+    except StopIteration:
+        pass
+    assert rows == samples, rows
+    return rows / (time.perf_counter() - began) / 1e6
+
+
+def release():
+    client.close()
+    pipe.send("end")
+    process.join(10)
