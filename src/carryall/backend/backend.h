@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <arrow/memory_pool.h>
+
 #include "carryall/base/clock.h"
 #include "carryall/metadata/catalogue.h"
 #include "carryall/model/series_block.h"
@@ -30,6 +32,9 @@ struct StreamRequest {
   /// Strides one block may span where data are already there; live data come one stride at
   /// a time, at once.
   int64_t max_strides = 1;
+  /// Where the samples of this stream are to be allocated: capped for the stream, outlives
+  /// every buffer that came from it. Being out of it is kResourceExhausted.
+  arrow::MemoryPool* pool = arrow::default_memory_pool();
 };
 
 /// What a source has to say.
