@@ -15,7 +15,8 @@ namespace carryall::wire {
 /// Version of the request schema we speak, stamped on every request and ticket we write.
 inline constexpr std::string_view kSchemaVersion = "0.5.0";
 
-/// Caps on anything a peer can send us; exceeding one is kResourceExhausted.
+/// Caps on anything a peer can send us; exceeding one is kResourceExhausted, but for a
+/// pattern that is too long, which is kInvalidArgument as any other bad pattern.
 inline constexpr size_t kMaxRequestBytes = 64 << 20;
 inline constexpr size_t kMaxRequestChannels = 400'000;
 inline constexpr size_t kMaxPatternBytes = 1024;
@@ -70,10 +71,11 @@ struct Request {
 };
 
 /// Parses and checks the JSON of a descriptor or ticket (protocol sections 1.1-1.8).
-/// Not JSON, not an object, unknown request type: kInvalidArgument. Well-formed but against
-/// the schema (missing or mistyped argument, value out of range, non-text version):
-/// kInvalidRequest. Arguments the type does not have: kUnknownArgument, naming them sorted
-/// and both versions. Integers may be written 1.0 or 1e18; times beyond int64 saturate.
+/// Not JSON, not an object, unknown request type: kInvalidArgument. Well-formed but
+/// against the schema (missing or mistyped argument, value out of range, non-text
+/// version): kInvalidRequest. Arguments the type does not have: kUnknownArgument, naming
+/// them sorted and both versions. Integers may be written 1.0 or 1e18; times beyond int64
+/// saturate.
 Result<Request> ParseRequest(std::string_view json);
 
 /// The JSON of a request, stamped with kSchemaVersion; ParseRequest reads it back equal.
