@@ -32,7 +32,8 @@ bench: setup
 	@scripts/bench $(TASK)
 
 # Layers, formatting, documents against the tree.
-check: setup
+check:
+	@scripts/setup --check
 	@scripts/check
 
 clean:
