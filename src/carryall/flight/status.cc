@@ -2,92 +2,90 @@
 
 #include <arrow/flight/types.h>
 
-#include <optional>
+#include "carryall/wire/error_table.h"
 
 namespace carryall::flight {
 namespace {
 
 using arrow::flight::FlightStatusCode;
 using arrow::flight::FlightStatusDetail;
+using wire::FlightCode;
 
 constexpr std::string_view kKindPrefix = "carryall-kind: ";
 
-/// Nothing: the plain Arrow status of that kind, which Flight turns into
-/// INVALID_ARGUMENT.
-std::optional<FlightStatusCode> CodeOf(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kInvalidArgument:
-      return std::nullopt;
-    case ErrorKind::kUnavailable:
-    case ErrorKind::kNotFound:
+FlightStatusCode ToArrow(FlightCode code) {
+  switch (code) {
+    case FlightCode::kUnavailable:
       return FlightStatusCode::Unavailable;
-    case ErrorKind::kUnauthenticated:
-      return FlightStatusCode::Unauthenticated;
-    case ErrorKind::kPermissionDenied:
-      return FlightStatusCode::Unauthorized;
-    case ErrorKind::kTimeout:
-      return FlightStatusCode::TimedOut;
-    case ErrorKind::kCancelled:
-      return FlightStatusCode::Cancelled;
-    case ErrorKind::kUnknownArgument:
-    case ErrorKind::kNoEndpoint:
-    case ErrorKind::kInvalidReplay:
-    case ErrorKind::kUnsupported:
-    case ErrorKind::kResourceExhausted:
+    case FlightCode::kFailed:
       return FlightStatusCode::Failed;
+    case FlightCode::kTimedOut:
+      return FlightStatusCode::TimedOut;
+    case FlightCode::kCancelled:
+      return FlightStatusCode::Cancelled;
+    case FlightCode::kUnauthenticated:
+      return FlightStatusCode::Unauthenticated;
+    case FlightCode::kUnauthorized:
+      return FlightStatusCode::Unauthorized;
     default:
       return FlightStatusCode::Internal;
   }
 }
 
-ErrorKind KindOf(const FlightStatusDetail& detail) {
-  const std::string extra = detail.extra_info();
-  if (std::string_view(extra).substr(0, kKindPrefix.size()) == kKindPrefix) {
-    const auto name = std::string_view(extra).substr(kKindPrefix.size());
-    for (int i = 0; i <= static_cast<int>(ErrorKind::kInternal); ++i) {
-      const auto kind = static_cast<ErrorKind>(i);
-      if (name == ErrorKindName(kind)) return kind;
-    }
-  }
-  switch (detail.code()) {
+FlightCode FromArrow(FlightStatusCode code) {
+  switch (code) {
     case FlightStatusCode::TimedOut:
-      return ErrorKind::kTimeout;
+      return FlightCode::kTimedOut;
     case FlightStatusCode::Cancelled:
-      return ErrorKind::kCancelled;
+      return FlightCode::kCancelled;
     case FlightStatusCode::Unauthenticated:
-      return ErrorKind::kUnauthenticated;
+      return FlightCode::kUnauthenticated;
     case FlightStatusCode::Unauthorized:
-      return ErrorKind::kPermissionDenied;
+      return FlightCode::kUnauthorized;
     case FlightStatusCode::Unavailable:
-      return ErrorKind::kUnavailable;
+      return FlightCode::kUnavailable;
     case FlightStatusCode::Failed:
-      return ErrorKind::kNoEndpoint;
+      return FlightCode::kFailed;
     default:
-      return ErrorKind::kInternal;
+      return FlightCode::kInternal;
   }
 }
 
-std::string_view StripDetail(std::string_view text) {
-  return text.substr(0, text.find(" Detail:"));
+ErrorKind KindOfDetail(const FlightStatusDetail& detail) {
+  const std::string extra = detail.extra_info();
+  if (extra.starts_with(kKindPrefix)) {
+    const auto name = std::string_view(extra).substr(kKindPrefix.size());
+    if (const auto kind = wire::KindFromName(name)) return *kind;
+  }
+  return wire::KindOfFlightCode(FromArrow(detail.code()));
+}
+
+// What the transport appends to a server's words.
+std::string_view StripTransportText(std::string_view text) {
+  text = text.substr(0, text.find(" Detail:"));
+  return text.substr(0, text.find(". gRPC client debug context:"));
 }
 
 }  // namespace
 
 Status ToFlightStatus(const Status& status) {
   if (status.ok() || FlightStatusDetail::UnwrapStatus(status) != nullptr) return status;
-  const ErrorKind kind = carryall::KindOf(status);
-  const auto code = CodeOf(kind);
-  if (!code) return Status::Invalid(status.message());
-  return arrow::flight::MakeFlightError(*code, status.message(),
-                                        std::string(kKindPrefix) + ErrorKindName(kind));
+  const wire::ErrorRow& row = wire::RowOf(status);
+  if (row.flight == FlightCode::kInvalid) return Status::Invalid(status.message());
+  if (row.flight == FlightCode::kNotImplemented) {
+    return Status::NotImplemented(status.message());
+  }
+  return arrow::flight::MakeFlightError(
+      ToArrow(row.flight), status.message(),
+      std::string(kKindPrefix) + ErrorKindName(row.kind));
 }
 
 Status FromFlightStatus(const Status& status, std::string_view endpoint) {
   if (status.ok()) return status;
-  ErrorKind kind = carryall::KindOf(status);
-  if (const auto detail = FlightStatusDetail::UnwrapStatus(status))
-    kind = KindOf(*detail);
-  return MakeError(kind, fmt::format("{}: {}", endpoint, StripDetail(status.message())));
+  const auto detail = FlightStatusDetail::UnwrapStatus(status);
+  const ErrorKind kind = detail == nullptr ? KindOf(status) : KindOfDetail(*detail);
+  return MakeError(kind,
+                   fmt::format("{}: {}", endpoint, StripTransportText(status.message())));
 }
 
 }  // namespace carryall::flight
