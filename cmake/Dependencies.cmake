@@ -2,6 +2,11 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
+# Their "-pthread" would define a macro that the precompiled headers do not have.
+set_target_properties(PkgConfig::RE2 PkgConfig::TOMLPLUSPLUS PROPERTIES
+                      INTERFACE_COMPILE_OPTIONS "")
 if(CARRYALL_TESTS)
   find_package(GTest REQUIRED)
 endif()

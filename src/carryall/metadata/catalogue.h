@@ -18,7 +18,8 @@ struct ChannelQuery {
   int64_t min_rate = 0;                 ///< Hz, inclusive
   int64_t max_rate = INT64_MAX;         ///< Hz, inclusive
   std::vector<std::string> publishers;  ///< empty: any
-  std::optional<std::string> replay_id; ///< exact; nothing matches only channels without one
+  std::optional<std::string>
+      replay_id;  ///< exact; nothing matches only channels without one
 };
 
 /// An immutable set of channels, keyed by name and replay id, in file order. Thread safe.
@@ -29,9 +30,9 @@ class Catalogue {
   static Result<std::shared_ptr<const Catalogue>> Make(std::vector<Channel> channels);
 
   virtual size_t size() const = 0;
-  /// Calls `visit` for each match in file order until it returns false. An invalid pattern,
-  /// one longer than 1024 bytes, or one that needs what RE2 does not have (look-around,
-  /// back-references) is kInvalidArgument saying which.
+  /// Calls `visit` for each match in file order until it returns false. An invalid
+  /// pattern, one longer than 1024 bytes, or one that needs what RE2 does not have
+  /// (look-around, back-references) is kInvalidArgument saying which.
   virtual Status Find(const ChannelQuery& query,
                       const std::function<bool(const Channel&)>& visit) const = 0;
   virtual Result<int64_t> Count(const ChannelQuery& query) const = 0;
