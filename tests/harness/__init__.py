@@ -1,0 +1,1 @@
+"""What the tests are made of: processes under test, raw protocol calls, clients to compare."""
