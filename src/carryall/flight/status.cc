@@ -2,6 +2,8 @@
 
 #include <arrow/flight/types.h>
 
+#include <optional>
+
 #include "carryall/wire/error_table.h"
 
 namespace carryall::flight {
@@ -9,9 +11,13 @@ namespace {
 
 using arrow::flight::FlightStatusCode;
 using arrow::flight::FlightStatusDetail;
+using arrow::flight::TransportStatusCode;
+using arrow::flight::TransportStatusDetail;
 using wire::FlightCode;
 
 constexpr std::string_view kKindPrefix = "carryall-kind: ";
+// The trailer in which Arrow carries a Flight detail's extra information.
+constexpr std::string_view kExtraInfoKey = "grpc-status-details-bin";
 
 FlightStatusCode ToArrow(FlightCode code) {
   switch (code) {
@@ -51,19 +57,74 @@ FlightCode FromArrow(FlightStatusCode code) {
   }
 }
 
-ErrorKind KindOfDetail(const FlightStatusDetail& detail) {
-  const std::string extra = detail.extra_info();
-  if (extra.starts_with(kKindPrefix)) {
-    const auto name = std::string_view(extra).substr(kKindPrefix.size());
-    if (const auto kind = wire::KindFromName(name)) return *kind;
+FlightCode FromTransport(TransportStatusCode code) {
+  switch (code) {
+    case TransportStatusCode::kInternal:
+      return FlightCode::kInternal;
+    case TransportStatusCode::kInvalidArgument:
+      return FlightCode::kInvalid;
+    case TransportStatusCode::kTimedOut:
+      return FlightCode::kTimedOut;
+    case TransportStatusCode::kCancelled:
+      return FlightCode::kCancelled;
+    case TransportStatusCode::kUnauthenticated:
+      return FlightCode::kUnauthenticated;
+    case TransportStatusCode::kUnauthorized:
+      return FlightCode::kUnauthorized;
+    case TransportStatusCode::kUnimplemented:
+      return FlightCode::kNotImplemented;
+    case TransportStatusCode::kUnavailable:
+      return FlightCode::kUnavailable;
+    default:
+      return FlightCode::kFailed;
   }
-  return wire::KindOfFlightCode(FromArrow(detail.code()));
 }
 
-// What the transport appends to a server's words.
+std::optional<ErrorKind> NamedKind(std::string_view extra) {
+  if (!extra.starts_with(kKindPrefix)) return std::nullopt;
+  return wire::KindFromName(extra.substr(kKindPrefix.size()));
+}
+
+// What the transport wraps around a server's words.
 std::string_view StripTransportText(std::string_view text) {
-  text = text.substr(0, text.find(" Detail:"));
-  return text.substr(0, text.find(". gRPC client debug context:"));
+  constexpr std::string_view kIntroduction = ", with message: ";
+  if (const size_t at = text.find(kIntroduction);
+      text.starts_with("Flight ") && at != std::string_view::npos) {
+    text.remove_prefix(at + kIntroduction.size());
+  }
+  if (text.starts_with("Flight error: ")) text.remove_prefix(14);
+  for (const std::string_view mark :
+       {". Detail:", " Detail:", ". gRPC client debug context:"}) {
+    text = text.substr(0, text.find(mark));
+  }
+  return text;
+}
+
+struct Received {
+  ErrorKind kind;
+  std::string_view text;
+};
+
+Received Read(const TransportStatusDetail& detail) {
+  ErrorKind kind = wire::KindOfFlightCode(FromTransport(detail.code()));
+  for (const auto& [key, value] : detail.details()) {
+    if (key == kExtraInfoKey) kind = NamedKind(value).value_or(kind);
+  }
+  return {kind, detail.message()};
+}
+
+Received Read(const Status& status) {
+  if (const auto detail = TransportStatusDetail::Unwrap(status))
+    return Read(detail->get());
+  if (const auto detail = FlightStatusDetail::UnwrapStatus(status)) {
+    const ErrorKind kind = wire::KindOfFlightCode(FromArrow(detail->code()));
+    return {NamedKind(detail->extra_info()).value_or(kind), status.message()};
+  }
+  // The base class of stock servers' errors arrives as "unknown" without a detail.
+  if (status.IsUnknownError() && status.detail() == nullptr) {
+    return {wire::KindOfFlightCode(FlightCode::kFailed), status.message()};
+  }
+  return {KindOf(status), status.message()};
 }
 
 }  // namespace
@@ -82,10 +143,9 @@ Status ToFlightStatus(const Status& status) {
 
 Status FromFlightStatus(const Status& status, std::string_view endpoint) {
   if (status.ok()) return status;
-  const auto detail = FlightStatusDetail::UnwrapStatus(status);
-  const ErrorKind kind = detail == nullptr ? KindOf(status) : KindOfDetail(*detail);
-  return MakeError(kind,
-                   fmt::format("{}: {}", endpoint, StripTransportText(status.message())));
+  const Received received = Read(status);
+  return MakeError(received.kind,
+                   fmt::format("{}: {}", endpoint, StripTransportText(received.text)));
 }
 
 }  // namespace carryall::flight

@@ -55,6 +55,42 @@ TEST(StatusTest, TextFromDetailOnIsTakenOff) {
   EXPECT_EQ(back.message(), "grpc://a:1: no {A} [request: 1]");
 }
 
+TEST(StatusTest, WordsOfTheTransportAreTakenOff) {
+  const auto text = [](std::string message) {
+    return FromFlightStatus(MakeFlightError(FlightStatusCode::Unavailable, message), "e")
+        .message();
+  };
+  EXPECT_EQ(text("Flight returned unavailable error, with message: refused"),
+            "e: refused");
+  EXPECT_EQ(text("gone. gRPC client debug context: UNKNOWN:x"), "e: gone");
+  EXPECT_EQ(text("no endpoint. Detail: Failed"), "e: no endpoint");
+  EXPECT_EQ(text("Flight error: unknown argument"), "e: unknown argument");
+}
+
+TEST(StatusTest, StatusesOfAsynchronousCalls) {
+  const auto received = [](arrow::flight::TransportStatusCode code, std::string extra) {
+    return KindOf(FromFlightStatus(
+        Status(arrow::StatusCode::UnknownError, "Flight RPC failed with message: m",
+               std::make_shared<arrow::flight::TransportStatusDetail>(
+                   code, "m. Detail: Failed",
+                   std::vector<std::pair<std::string, std::string>>{
+                       {"x-arrow-status", "5"}, {"grpc-status-details-bin", extra}})),
+        "e"));
+  };
+  using Code = arrow::flight::TransportStatusCode;
+  EXPECT_EQ(received(Code::kUnavailable, ""), ErrorKind::kUnavailable);
+  EXPECT_EQ(received(Code::kInvalidArgument, ""), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(received(Code::kUnknown, ""), ErrorKind::kNoEndpoint);
+  EXPECT_EQ(received(Code::kUnknown, "carryall-kind: invalid replay"),
+            ErrorKind::kInvalidReplay);
+  EXPECT_EQ(received(Code::kInternal, "carryall-kind: nonsense"), ErrorKind::kInternal);
+}
+
+TEST(StatusTest, TheBaseErrorOfStockServersIsARefusal) {
+  EXPECT_EQ(KindOf(FromFlightStatus(Status::UnknownError("Flight error: no"), "e")),
+            ErrorKind::kNoEndpoint);
+}
+
 TEST(StatusTest, AFlightStatusPassesUnchanged) {
   const Status status = MakeFlightError(FlightStatusCode::TimedOut, "m");
   EXPECT_EQ(ToFlightStatus(status).ToString(), status.ToString());
