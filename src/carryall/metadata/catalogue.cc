@@ -64,6 +64,11 @@ class RowFilter {
   }
 
   bool possible() const { return possible_; }
+  // Whether every row passes, where no channel has a replay id.
+  bool passes_all() const {
+    return min_rate_ <= 1 && max_rate_ >= std::numeric_limits<int32_t>::max() &&
+           replay_ == kNone && types_ == 0xffff && publishers_.empty();
+  }
   bool operator()(const Row& row) const {
     return row.rate >= min_rate_ && row.rate <= max_rate_ && row.replay == replay_ &&
            (row.type_bit & types_) != 0 &&
@@ -85,9 +90,12 @@ class MemoryCatalogue final : public Catalogue {
 
   Status Build() {
     rows_.reserve(channels_.size());
+    name_ends_.reserve(channels_.size());
     for (const Channel& channel : channels_) {
       ARROW_ASSIGN_OR_RAISE(const ChannelNameParts parts, ParseChannelName(channel.name));
       AddScope(parts);
+      names_.append(channel.name);
+      name_ends_.push_back(names_.size());
       rows_.push_back({channel.sample_rate.hz(), publishers_.Add(channel.publisher),
                        replays_.Add(channel.replay_id),
                        RowFilter::TypeBit(channel.data_type)});
@@ -95,7 +103,7 @@ class MemoryCatalogue final : public Catalogue {
     sorted_.resize(channels_.size());
     std::iota(sorted_.begin(), sorted_.end(), 0u);
     const auto before = [this](uint32_t a, uint32_t b) {
-      const int names = channels_[a].name.compare(channels_[b].name);
+      const int names = NameOf(a).compare(NameOf(b));
       return names != 0 ? names < 0 : channels_[a].replay_id < channels_[b].replay_id;
     };
     if (!std::is_sorted(sorted_.begin(), sorted_.end(), before)) {
@@ -118,12 +126,18 @@ class MemoryCatalogue final : public Catalogue {
 
   Status Find(const ChannelQuery& query,
               const std::function<bool(const Channel&)>& visit) const override {
-    return Select(query, [&](uint32_t i) { return visit(channels_[i]); });
+    ARROW_ASSIGN_OR_RAISE(const NamePattern pattern, NamePattern::Make(query.pattern));
+    return Select(query, pattern, [&](uint32_t i) { return visit(channels_[i]); });
   }
 
   Result<int64_t> Count(const ChannelQuery& query) const override {
+    ARROW_ASSIGN_OR_RAISE(const NamePattern pattern, NamePattern::Make(query.pattern));
+    if (pattern.is_range() && PassesAll(RowFilter(query, publishers_, replays_))) {
+      const auto [begin, end] = RangeOf(pattern);
+      return static_cast<int64_t>(end - begin);
+    }
     int64_t count = 0;
-    ARROW_RETURN_NOT_OK(Select(query, [&](uint32_t) { return ++count, true; }));
+    ARROW_RETURN_NOT_OK(Select(query, pattern, [&](uint32_t) { return ++count, true; }));
     return count;
   }
 
@@ -158,52 +172,70 @@ class MemoryCatalogue final : public Catalogue {
   size_t LowerBound(std::string_view name) const {
     return std::lower_bound(
                sorted_.begin(), sorted_.end(), name,
-               [this](uint32_t i, std::string_view n) { return channels_[i].name < n; }) -
+               [this](uint32_t i, std::string_view n) { return NameOf(i) < n; }) -
            sorted_.begin();
+  }
+
+  std::string_view NameOf(uint32_t i) const {
+    const size_t begin = i == 0 ? 0 : name_ends_[i - 1];
+    return std::string_view(names_).substr(begin, name_ends_[i] - begin);
+  }
+
+  // Where in sorted_ the names within the bounds of a pattern are.
+  std::pair<size_t, size_t> RangeOf(const NamePattern& pattern) const {
+    const size_t begin = LowerBound(pattern.lower());
+    const size_t end = pattern.upper() ? LowerBound(*pattern.upper()) : sorted_.size();
+    return {begin, std::max(begin, end)};
+  }
+
+  bool PassesAll(const RowFilter& filter) const {
+    return replays_.size() == 1 && filter.passes_all();
   }
 
   // Calls `take` with the position of each match in file order until it returns false.
   template <typename Take>
-  Status Select(const ChannelQuery& query, Take take) const {
-    ARROW_ASSIGN_OR_RAISE(const NamePattern pattern, NamePattern::Make(query.pattern));
+  Status Select(const ChannelQuery& query, const NamePattern& pattern, Take take) const {
     const RowFilter filter(query, publishers_, replays_);
-    const size_t begin = LowerBound(pattern.lower());
-    const size_t end =
-        pattern.upper() ? std::max(begin, LowerBound(*pattern.upper())) : sorted_.size();
+    const auto [begin, end] = RangeOf(pattern);
     if (!filter.possible() || begin == end) return Status::OK();
+    const bool passes_all = PassesAll(filter);
     const SteadyTime give_up = SteadyNow() + kMatchBudget;
-    size_t matched = 0;
-    bool more = true;
-    const auto consider = [&](uint32_t i) -> Status {
-      if (!filter(rows_[i])) return Status::OK();
+    size_t asked = 0;
+    // False: enough.
+    const auto consider = [&](uint32_t i) -> Result<bool> {
+      if (!passes_all && !filter(rows_[i])) return true;
       if (!pattern.is_range()) {
-        if (++matched % kNamesBetweenClockReads == 0 && SteadyNow() > give_up) {
+        if (++asked % kNamesBetweenClockReads == 0 && SteadyNow() > give_up) {
           return Error(ErrorKind::kResourceExhausted,
                        "pattern is too expensive: gave up after {} of {} names: '{}'",
-                       matched, end - begin, query.pattern);
+                       asked, end - begin, query.pattern);
         }
-        if (!pattern.Matches(channels_[i].name)) return Status::OK();
+        if (!pattern.Matches(NameOf(i))) return true;
       }
-      more = take(i);
-      return Status::OK();
+      return take(i);
     };
     // A wide range is read in file order, a narrow one is put into it.
     if (end - begin > sorted_.size() / 8) {
-      for (uint32_t i = 0; more && i < rows_.size(); ++i) {
-        if (rank_[i] >= begin && rank_[i] < end) ARROW_RETURN_NOT_OK(consider(i));
+      for (uint32_t i = 0; i < rows_.size(); ++i) {
+        if (rank_[i] < begin || rank_[i] >= end) continue;
+        ARROW_ASSIGN_OR_RAISE(const bool more, consider(i));
+        if (!more) break;
       }
       return Status::OK();
     }
     std::vector<uint32_t> candidates(sorted_.begin() + begin, sorted_.begin() + end);
     std::sort(candidates.begin(), candidates.end());
-    for (size_t i = 0; more && i < candidates.size(); ++i) {
-      ARROW_RETURN_NOT_OK(consider(candidates[i]));
+    for (uint32_t i : candidates) {
+      ARROW_ASSIGN_OR_RAISE(const bool more, consider(i));
+      if (!more) break;
     }
     return Status::OK();
   }
 
   std::vector<Channel> channels_;  // file order
   std::vector<Row> rows_;          // beside channels_
+  std::string names_;              // all names in a row: patterns read them in order
+  std::vector<size_t> name_ends_;  // where each name ends in names_
   std::vector<uint32_t> sorted_;   // positions in name and replay order
   std::vector<uint32_t> rank_;     // position in sorted_ of each channel
   Interner publishers_, replays_;
