@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 
 from harness import servers
@@ -9,3 +11,11 @@ def pool():
     pool = servers.Pool()
     yield pool
     pool.close()
+
+
+@pytest.fixture
+def free_port():
+    """A loopback port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        yield probe.getsockname()[1]

@@ -65,10 +65,11 @@ class Server:
         self.stop()
 
 
-def start(kind, *files, scope_map=None, faults=None, options=()):
+def start(kind, *files, url="0", scope_map=None, faults=None, options=()):
     """Starts `carryall serve mock` or the stock `arrakis-server mock` on a free loopback
-    port and waits until it answers. `faults`: (mode, interval, value or None)."""
-    options = ["-u", "0", *options]
+    port (or at `url`) and waits until it answers. `faults`: (mode, interval, value or
+    None)."""
+    options = ["-u", url, *options]
     if scope_map is not None:
         options += ["--scope-map", scope_map]
     backend = ["mock", *files]
