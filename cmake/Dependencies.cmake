@@ -3,10 +3,10 @@ find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
-pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
-# Their "-pthread" would define a macro that the precompiled headers do not have.
-set_target_properties(PkgConfig::RE2 PkgConfig::TOMLPLUSPLUS PROPERTIES
-                      INTERFACE_COMPILE_OPTIONS "")
+# Its "-pthread" would define a macro that the precompiled headers do not have.
+set_target_properties(PkgConfig::RE2 PROPERTIES INTERFACE_COMPILE_OPTIONS "")
+pkg_check_modules(HDF5 REQUIRED IMPORTED_TARGET hdf5)
+pkg_check_modules(TOMLPLUSPLUS REQUIRED tomlplusplus)  # used as headers only
 if(CARRYALL_TESTS)
   find_package(GTest REQUIRED)
 endif()
