@@ -1,0 +1,105 @@
+#include "carryall/wire/accept.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace carryall::wire {
+namespace {
+
+constexpr size_t kMaxHeaderBytes = 1024;
+
+std::string_view Trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
+    text.remove_prefix(1);
+  }
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
+    text.remove_suffix(1);
+  return text;
+}
+
+Status ReadRows(std::string_view value, Accept* out) {
+  uint64_t rows = 0;
+  const auto [end, error] =
+      std::from_chars(value.data(), value.data() + value.size(), rows);
+  const bool too_large = error == std::errc::result_out_of_range;
+  if (end != value.data() + value.size() || (error != std::errc() && !too_large) ||
+      (rows == 0 && !too_large)) {
+    return Error(ErrorKind::kInvalidArgument,
+                 "invalid {}: rows must be a whole number from 1, got '{}'",
+                 kAcceptHeader, value);
+  }
+  out->rows = too_large ? kMaxAcceptRows
+                        : static_cast<int64_t>(std::min<uint64_t>(rows, kMaxAcceptRows));
+  return Status::OK();
+}
+
+Status ReadForm(std::string_view value, Accept* out) {
+  if (value != "row" && value != "column") {
+    return Error(ErrorKind::kInvalidArgument,
+                 "invalid {}: form must be row or column, got '{}'", kAcceptHeader,
+                 value);
+  }
+  out->form = value == "row" ? Accept::Form::kRow : Accept::Form::kColumn;
+  return Status::OK();
+}
+
+}  // namespace
+
+std::string_view Name(Accept::Codec codec) {
+  switch (codec) {
+    case Accept::Codec::kNone:
+      return "none";
+    case Accept::Codec::kLz4:
+      return "lz4";
+    case Accept::Codec::kZstd:
+      return "zstd";
+  }
+  return "none";
+}
+
+Result<Accept::Codec> CodecFromName(std::string_view name) {
+  for (Accept::Codec codec :
+       {Accept::Codec::kNone, Accept::Codec::kLz4, Accept::Codec::kZstd}) {
+    if (name == Name(codec)) return codec;
+  }
+  return Error(ErrorKind::kInvalidArgument,
+               "unknown compression, expected none, lz4 or zstd: '{}'",
+               name.substr(0, 64));
+}
+
+Result<Accept> ParseAccept(std::string_view header) {
+  if (header.size() > kMaxHeaderBytes) {
+    return Error(ErrorKind::kInvalidArgument, "invalid {}: {} bytes, limit {}",
+                 kAcceptHeader, header.size(), kMaxHeaderBytes);
+  }
+  Accept out;
+  while (!header.empty()) {
+    const size_t end = std::min(header.find(';'), header.size());
+    const std::string_view part = Trim(header.substr(0, end));
+    header.remove_prefix(std::min(end + 1, header.size()));
+    const size_t equals = part.find('=');
+    const std::string_view key = Trim(part.substr(0, equals));
+    const std::string_view value =
+        equals == std::string_view::npos ? "" : Trim(part.substr(equals + 1));
+    if (key == "rows") {
+      ARROW_RETURN_NOT_OK(ReadRows(value, &out));
+    } else if (key == "form") {
+      ARROW_RETURN_NOT_OK(ReadForm(value, &out));
+    } else if (key == "codec") {
+      const Result<Accept::Codec> codec = CodecFromName(value);
+      if (!codec.ok()) {
+        return WithContext(codec.status(), fmt::format("invalid {}", kAcceptHeader));
+      }
+      out.codec = *codec;
+    }
+  }
+  return out;
+}
+
+std::string FormatAccept(const Accept& accept) {
+  return fmt::format("rows={}; form={}; codec={}", accept.rows,
+                     accept.form == Accept::Form::kRow ? "row" : "column",
+                     Name(accept.codec));
+}
+
+}  // namespace carryall::wire
