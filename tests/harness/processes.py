@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 
 
 def clean_environment(**extra):
@@ -96,6 +95,11 @@ class Program:
         tail = "\n".join(self.err[-20:] + self.out[-5:])
         return f"{' '.join(self.argv)} (exit status {self._process.poll()})\n{tail}"
 
+    def processor_seconds(self):
+        with open(f"/proc/{self.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def resident_bytes(self):
         with open(f"/proc/{self.pid}/statm") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -110,8 +114,9 @@ class Program:
 class Finished:
     """What a program that ran to its end left behind."""
 
-    def __init__(self, status, out, err, seconds):
-        self.status, self.out, self.err, self.seconds = status, out, err, seconds
+    def __init__(self, status, out, err, usage):
+        self.status, self.out, self.err = status, out, err
+        self.peak_bytes = usage.ru_maxrss * 1024
 
     def __repr__(self):
         return f"exit status {self.status}\n--- out\n{self.out[-4000:]}\n--- err\n{self.err[-4000:]}"
@@ -119,9 +124,28 @@ class Finished:
 
 def run(argv, input=None, timeout=60, **environment):
     """Runs a program to its end."""
-    begin = time.monotonic()
-    done = subprocess.run(
-        [str(a) for a in argv], env=clean_environment(**environment), text=True, input=input,
-        stdin=subprocess.DEVNULL if input is None else None, capture_output=True,
-        timeout=timeout, errors="replace")
-    return Finished(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
+    process = subprocess.Popen(
+        [*_ENDS_WITH_US, *(str(a) for a in argv)], env=clean_environment(**environment),
+        text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL if input is None else subprocess.PIPE)
+    late = threading.Timer(timeout, process.kill)
+    late.start()
+    try:
+        said = []
+        listener = threading.Thread(target=lambda: said.append(process.stderr.read()))
+        listener.start()
+        if input is not None:
+            # A few names; a pipe holds more than tests write here.
+            process.stdin.write(input)
+            process.stdin.close()
+        out = process.stdout.read()
+        listener.join()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    finally:
+        late.cancel()
+        process.stdout.close()
+        process.stderr.close()
+    if process.returncode == -signal.SIGKILL and not late.is_alive():
+        raise AssertionError(f"not finished within {timeout} s: {argv}\n{out}\n{said[0]}")
+    return Finished(process.returncode, out, said[0], usage)

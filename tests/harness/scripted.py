@@ -9,7 +9,7 @@ from pyarrow import flight
 
 from harness.wire import REUSE
 
-_METADATA = pa.schema([
+METADATA = pa.schema([
     pa.field("channel", pa.utf8(), nullable=False),
     pa.field("data_type", pa.utf8(), nullable=False),
     pa.field("sample_rate", pa.int32(), nullable=False),
@@ -94,7 +94,7 @@ class ScriptedServer(flight.FlightServerBase):
             return pa.schema([("count", pa.int64())])
         if kind == "Stream":
             return stream_schema(self._chosen(args))
-        return _METADATA
+        return METADATA
 
     def _chosen(self, args):
         return [self.channels[name] for name in dict.fromkeys(args["channels"])]

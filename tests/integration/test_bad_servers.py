@@ -1,0 +1,297 @@
+"""What our client makes of servers that are down, fall silent, die, or send bytes that are
+not what they claim to be: an error that names the server, soon, at a bounded price."""
+
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import threading
+
+import pyarrow as pa
+import pytest
+
+from harness import clients, scripted, servers, wire
+from harness.hostile import HostileServer, flight_data, split
+from harness.processes import Program, run
+from harness.scripted import STRIDE, ScriptedServer, block, channel, stream_schema
+from integration.conftest import TYPES
+
+MiB = 1 << 20
+A = "X1:BAD-A"
+T0 = 10**18
+SPAN = ["--start", "1000000000", "--end", "1000000000.25"]
+CHANNEL = channel(A, rate=64)
+SCHEMA = stream_schema([CHANNEL])
+
+
+def batch(n, samples=(1, 2, 3, 4)):
+    return block(SCHEMA, T0 + n * STRIDE, X1__BAD_A=list(samples))
+
+
+def cli(url, *argv, **how):
+    return run([servers.carryall(), "--url", url, *argv], timeout=40, **how)
+
+
+def assert_failed(done, *words, statuses=(1, 4)):
+    assert done.status in statuses, done
+    assert "terminate called" not in done.err and "Traceback" not in done.err, done
+    for word in words:
+        assert re.search(word, done.err), done
+
+
+# -- servers that are not there ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("argv", [["count"], ["find", "X"], ["server-info"], ["domains"],
+                                  ["fetch", A, *SPAN], ["stream", A, "--json"]], ids=" ".join)
+def test_server_that_is_down_is_named(free_port, argv):
+    done = cli(f"grpc://127.0.0.1:{free_port}", *argv)
+    assert_failed(done, f"127.0.0.1:{free_port}")
+    assert done.out == ""
+
+
+def test_host_that_does_not_exist_is_named():
+    assert_failed(cli("grpc://no-such-host.invalid:31206", "count"), "no-such-host.invalid")
+
+
+def test_server_that_accepts_and_says_nothing_is_named():
+    """The connection stands, but nobody ever speaks HTTP/2."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        assert_failed(cli(f"grpc://127.0.0.1:{port}", "count"), f"127.0.0.1:{port}")
+
+
+def test_server_that_speaks_something_else_is_named():
+    with socket.socket() as http:
+        http.bind(("127.0.0.1", 0))
+        http.listen()
+        stop = threading.Event()
+
+        def answer():
+            while not stop.is_set():
+                connection, _ = http.accept()
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+                connection.close()
+
+        speaker = threading.Thread(target=answer, daemon=True)
+        speaker.start()
+        port = http.getsockname()[1]
+        assert_failed(cli(f"grpc://127.0.0.1:{port}", "count"), f"127.0.0.1:{port}")
+        stop.set()
+
+
+@pytest.mark.parametrize("url", ["http://[", "grpc://127.0.0.1:x", "grpc://127.0.0.1:99999",
+                                 "nonsense://127.0.0.1:1"])
+def test_bad_url_is_named(url):
+    assert_failed(cli(url, "count"), re.escape(url.rsplit("/")[-1]), statuses=(1, 2))
+
+
+# -- servers that stop ---------------------------------------------------------------------
+
+
+def test_server_that_dies_in_a_live_stream():
+    with servers.start("stock", TYPES) as server:
+        with Program([servers.carryall(), "-u", server.url, "stream", "T1:INT-I32",
+                      "--json"]) as client:
+            client.wait_for_line(re.compile("T1:INT-I32"), client.out)
+            server.program.signal(signal.SIGKILL)
+            status = client.wait(40)
+            assert status in (1, 4), client.describe()
+            port = server.url.rsplit(":", 1)[1]
+            assert any(port in line for line in client.err), client.describe()
+
+
+def test_server_that_dies_in_a_fetch(tmp_path):
+    """Nothing is left under the name of the result."""
+    result = tmp_path / "never.arrow"
+    ready = threading.Event()
+
+    with servers.start("stock", TYPES, faults=("stall", 4, 60)) as server:
+        with Program([servers.carryall(), "-u", server.url, "fetch", "T1:INT-I32", "--start",
+                      "1000000000", "--duration", "60", "-o", result]) as client:
+            server.program.wait_for_line(re.compile("request=Stream"), server.program.err)
+            server.program.signal(signal.SIGKILL)
+            assert client.wait(40) in (1, 4), client.describe()
+    assert not ready.is_set() and list(tmp_path.iterdir()) == []
+
+
+def test_stream_that_ends_with_an_error_names_it():
+    def stream(args):
+        yield batch(0)
+        yield batch(1)
+        raise pa.flight.FlightUnavailableError("the disks are on strike")
+
+    with ScriptedServer([CHANNEL], stream) as server:
+        done = cli(server.url, "fetch", A, *SPAN, "--json")
+        assert_failed(done, "the disks are on strike")
+
+
+def test_error_of_the_server_comes_without_its_traceback():
+    def describe(args):
+        raise KeyError("inner")
+
+    with ScriptedServer([CHANNEL]) as server:
+        server.answers["Describe"] = describe
+        done = cli(server.url, "describe", A)
+        assert done.status == 1 and "inner" in done.err, done
+
+
+# -- bytes that are not what they claim to be ----------------------------------------------
+
+SCHEMA_MESSAGE = flight_data(*split(SCHEMA.serialize()))
+
+
+def good(n, **how):
+    return flight_data(*split(batch(n, **how).serialize()))
+
+
+def with_header(change):
+    header, body = split(batch(1).serialize())
+    return flight_data(change(bytearray(header)), body)
+
+
+def with_body(change):
+    header, body = split(batch(1).serialize())
+    return flight_data(header, change(bytearray(body)))
+
+
+def overwrite(data, at, value):
+    data[at:at + len(value)] = value
+    return bytes(data)
+
+
+def patched_int64(data, old, new):
+    """Replaces an int64 that occurs in the metadata, wherever it does."""
+    old, new = struct.pack("<q", old), struct.pack("<q", new)
+    assert old in data
+    return bytes(data).replace(old, new)
+
+
+def compressed(length):
+    """A batch whose buffers say that they are `length` bytes once decompressed."""
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    wide = block(SCHEMA, T0 + STRIDE, X1__BAD_A=[7] * 4)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, SCHEMA, options=options) as writer:
+        writer.write_batch(wide)
+    reader = pa.ipc.MessageReader.open_stream(sink.getvalue())
+    reader.read_next_message()
+    message = reader.read_next_message()
+    body = bytearray(message.body.to_pybytes())
+    # Every compressed buffer begins with its uncompressed length.
+    body[0:8] = struct.pack("<q", length)
+    return flight_data(message.metadata.to_pybytes(), bytes(body))
+
+
+def other_schema(schema):
+    return [flight_data(*split(schema.serialize()))]
+
+
+LIST_OFFSETS = 8  # in the body of a batch: time (8 bytes), offsets (2 x int32), samples
+
+STREAMS = {
+    "no-messages": [],
+    "empty-message": [b""],
+    "random-schema": [flight_data(os.urandom(500))],
+    "schema-cut": [flight_data(split(SCHEMA.serialize())[0][:-40])],
+    "schema-one-byte": [flight_data(b"\x10")],
+    "not-protobuf": [b"\xff" * 100],
+    "batch-before-schema": [good(0)],
+    "second-schema": [SCHEMA_MESSAGE, good(0), SCHEMA_MESSAGE, good(1)],
+    "random-batch": [SCHEMA_MESSAGE, good(0), flight_data(os.urandom(300), os.urandom(500))],
+    "header-zeros": [SCHEMA_MESSAGE, good(0), with_header(lambda h: bytes(len(h)))],
+    "header-ones": [SCHEMA_MESSAGE, good(0), with_header(lambda h: b"\xff" * len(h))],
+    "header-cut": [SCHEMA_MESSAGE, good(0), with_header(lambda h: bytes(h[:len(h) // 2]))],
+    "header-missing": [SCHEMA_MESSAGE, good(0), flight_data(b"", split(batch(1).serialize())[1])],
+    "body-missing": [SCHEMA_MESSAGE, good(0), with_body(lambda b: b"")],
+    "body-cut": [SCHEMA_MESSAGE, good(0), with_body(lambda b: bytes(b[:len(b) // 2]))],
+    "rows-huge": [SCHEMA_MESSAGE, good(0),
+                  with_header(lambda h: patched_int64(h, 1, 2**40))],
+    "rows-negative": [SCHEMA_MESSAGE, good(0),
+                      with_header(lambda h: patched_int64(h, 1, -1))],
+    "samples-huge": [SCHEMA_MESSAGE, good(0),
+                     with_header(lambda h: patched_int64(h, 4, 2**61))],
+    "buffer-beyond-body": [SCHEMA_MESSAGE, good(0),
+                           with_header(lambda h: patched_int64(h, 16, 2**34))],
+    "buffer-negative": [SCHEMA_MESSAGE, good(0),
+                        with_header(lambda h: patched_int64(h, 16, -16))],
+    "list-beyond-values": [SCHEMA_MESSAGE, good(0),
+                           with_body(lambda b: overwrite(b, LIST_OFFSETS, struct.pack("<ii", 0, 2**30)))],
+    "list-backwards": [SCHEMA_MESSAGE, good(0),
+                       with_body(lambda b: overwrite(b, LIST_OFFSETS, struct.pack("<ii", 4, 0)))],
+    "list-negative": [SCHEMA_MESSAGE, good(0),
+                      with_body(lambda b: overwrite(b, LIST_OFFSETS, struct.pack("<ii", -2**30, 4)))],
+    "compressed-20-GiB": [SCHEMA_MESSAGE, good(0), compressed(20 << 30)],
+    "compressed-negative": [SCHEMA_MESSAGE, good(0), compressed(-5)],
+    "no-time-column": other_schema(pa.schema([pa.field(A, pa.list_(pa.int32()))])),
+    "time-is-text": other_schema(pa.schema([("time", pa.utf8()), (A, pa.list_(pa.int32()))])),
+    "no-list": other_schema(pa.schema([("time", pa.int64()), (A, pa.int32())])),
+    "list-of-text": other_schema(pa.schema([("time", pa.int64()), (A, pa.list_(pa.utf8()))])),
+    "another-type": other_schema(pa.schema([("time", pa.int64()), (A, pa.list_(pa.int64()))])),
+}
+
+
+def test_bytes_that_are_right_are_taken():
+    """Proves the set-up of the tests below."""
+    with HostileServer([CHANNEL], [SCHEMA_MESSAGE, *(good(n) for n in range(4))]) as server:
+        done = cli(server.url, "fetch", A, *SPAN, "--json")
+        assert done.status == 0, done
+        assert json.loads(done.out)["data"][A] == [1, 2, 3, 4] * 4
+        stock = clients.make("stock", None).fetch(server.url, [A], 10**9, 10**9 + 0.25)
+        assert stock.list(A) == [1, 2, 3, 4] * 4
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_hostile_stream_is_an_error(name):
+    with HostileServer([CHANNEL], STREAMS[name]) as server:
+        done = cli(server.url, "fetch", A, *SPAN, "--json")
+    assert_failed(done, "error")
+    assert done.peak_bytes < 512 * MiB
+    assert len(done.err) < 4000
+
+
+@pytest.mark.parametrize("name", ["random-schema", "not-protobuf", "schema-cut", "no-list"])
+def test_hostile_description_is_an_error(name):
+    with HostileServer([CHANNEL], [], describe=STREAMS[name]) as server:
+        assert_failed(cli(server.url, "describe", A), "error")
+        assert_failed(cli(server.url, "fetch", A, *SPAN), "error")
+
+
+def test_wrong_number_of_samples_is_never_served_as_good(tmp_path):
+    """A block that is not as long as its stride is dropped, as late ones are."""
+    def stream(args):
+        yield batch(0)
+        yield batch(1, samples=[9] * 7)
+        yield batch(2)
+        yield batch(3)
+
+    with ScriptedServer([CHANNEL], stream) as server:
+        client = clients.make("cli", tmp_path)
+        try:
+            fetched = client.fetch(server.url, [A], "1000000000", "1000000000.25")
+        except clients.Failed as error:
+            assert A in str(error)
+        else:
+            assert fetched.list(A) == [1, 2, 3, 4, *[None] * 4, 1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def test_metadata_beyond_reason_are_errors():
+    for field, value in (("sample_rate", 0), ("sample_rate", -5), ("stride", 2**64 - 1),
+                         ("data_type", "complex64"), ("channel", "nocolon")):
+        odd = {**CHANNEL, field: value}
+        with ScriptedServer([odd]) as server:
+            server.answers["Describe"] = lambda args: [odd]
+            done = cli(server.url, "fetch", A, *SPAN)
+            assert_failed(done, "error"), (field, value)
+
+
+def test_result_that_would_fill_the_memory_is_refused():
+    """A span of 3000 years is an error before anything is allocated or asked for."""
+    with ScriptedServer([CHANNEL], lambda args: iter([batch(0)])) as server:
+        done = cli(server.url, "fetch", A, "--start", "0", "--end", "94000000000")
+        assert_failed(done, "error", statuses=(1, 2))
+        assert done.peak_bytes < 512 * MiB
