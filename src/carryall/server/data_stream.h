@@ -1,0 +1,54 @@
+#pragma once
+
+#include <arrow/flight/server.h>
+
+#include <memory>
+#include <stop_token>
+
+#include "carryall/backend/backend.h"
+#include "carryall/codec/encoder.h"
+#include "carryall/server/bounded_pool.h"
+#include "carryall/server/call.h"
+#include "carryall/server/limits.h"
+
+namespace carryall::server {
+
+/// The longest a stream waits before it looks whether its client is still there.
+inline constexpr Duration kHeartbeat = Duration::FromMs(50);
+
+/// The answer to a Stream request: pulls blocks from a source and hands them to Flight as
+/// prepared payloads. The transport pulls, so at most one batch is ready and unsent.
+/// Owned and called by the thread of its call, within the call.
+///
+/// Ends normally when the source does and when the server stops; with kCancelled once the
+/// client is gone; with the source's error otherwise, which carries the call's id. Says
+/// at the end why, and how much it sent.
+class DataStream final : public arrow::flight::FlightDataStream {
+ public:
+  struct Parts {
+    BoundedPool::Ptr pool;  ///< first: goes last
+    std::unique_ptr<backend::BlockSource> source;
+    std::unique_ptr<codec::StreamEncoder> encoder;
+    StreamSlot slot;
+    Call call;
+    std::stop_token stop;                             ///< the server's
+    const arrow::flight::ServerCallContext* context;  ///< outlives the stream
+    Counters* counters;
+  };
+  explicit DataStream(Parts parts);
+  ~DataStream() override;
+
+  std::shared_ptr<arrow::Schema> schema() override { return parts_.encoder->schema(); }
+  arrow::Result<arrow::flight::FlightPayload> GetSchemaPayload() override;
+  arrow::Result<arrow::flight::FlightPayload> Next() override;
+
+ private:
+  Result<arrow::flight::FlightPayload> NextOrError();
+
+  Parts parts_;
+  const SteadyTime begun_ = SteadyNow();
+  const char* reason_ = nullptr;  ///< why it ended, once it has
+  int64_t batches_ = 0;
+};
+
+}  // namespace carryall::server

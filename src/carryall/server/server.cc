@@ -1,0 +1,57 @@
+#include "carryall/server/server.h"
+
+#include <chrono>
+
+#include "carryall/server/service.h"
+#include "carryall/wire/url.h"
+
+namespace carryall::server {
+
+Result<std::unique_ptr<Server>> Server::Start(std::shared_ptr<backend::Backend> backend,
+                                              ServerOptions options) {
+  ARROW_ASSIGN_OR_RAISE(wire::ServerUrl address, wire::ParseBindUrl(options.url));
+  ARROW_ASSIGN_OR_RAISE(PortReservation port, PortReservation::Make(address));
+  address.port = port.port();
+  wire::ServerUrl client_address = address;
+  if (address.host == "0.0.0.0" || address.host == "::")
+    client_address.host = "127.0.0.1";
+  std::unique_ptr<Server> server(new Server(std::move(port), client_address.ToString()));
+
+  ARROW_ASSIGN_OR_RAISE(
+      auto routers,
+      RouterStore::Make(backend, std::move(options.scope_map_file), address.port));
+  Identity identity{std::move(options.version), std::string(backend->name())};
+  server->service_ = std::make_unique<FlightService>(
+      FlightService::Parts{std::move(backend), std::move(routers), std::move(identity),
+                           options.limits, options.clock});
+  ARROW_ASSIGN_OR_RAISE(const auto location,
+                        arrow::flight::Location::Parse(address.ToString()));
+  const Status status =
+      server->service_->Init(arrow::flight::FlightServerOptions(location));
+  if (!status.ok()) {
+    server->stopped_ = true;  // nothing runs
+    return Error(ErrorKind::kIo, "cannot listen on {}: {}", address.ToString(),
+                 status.message());
+  }
+  return server;
+}
+
+Server::~Server() { Stop(Duration()); }
+
+const Counters& Server::counters() const { return service_->counters(); }
+
+void Server::Reload() { service_->routers().RequestReload(); }
+
+void Server::Stop(Duration patience) {
+  if (stopped_.exchange(true)) return;
+  service_->EndStreams();
+  // Without a deadline a client that keeps its connection would hold us for ever.
+  const auto deadline = std::chrono::system_clock::now() + ToChrono(patience);
+  const auto at =
+      std::chrono::time_point_cast<std::chrono::system_clock::duration>(deadline);
+  if (const Status status = service_->Shutdown(&at); !status.ok()) {
+    Log(LogLevel::kWarning, "shutdown: {}", status.message());
+  }
+}
+
+}  // namespace carryall::server

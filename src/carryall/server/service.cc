@@ -1,0 +1,388 @@
+#include "carryall/server/service.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "carryall/codec/encoder.h"
+#include "carryall/server/data_stream.h"
+#include "carryall/server/lookup.h"
+#include "carryall/server/metadata_stream.h"
+#include "carryall/server/open_source.h"
+#include "carryall/wire/accept.h"
+#include "carryall/wire/schemas.h"
+#include "carryall/wire/url.h"
+
+namespace carryall::server {
+
+namespace af = arrow::flight;
+using wire::Request;
+using wire::RequestType;
+
+namespace {
+
+// A command, or its JSON as the only element of a path.
+Result<std::string_view> CommandOf(const af::FlightDescriptor& descriptor) {
+  if (descriptor.type == af::FlightDescriptor::CMD) return descriptor.cmd;
+  if (descriptor.path.size() == 1) return descriptor.path.front();
+  return Error(ErrorKind::kInvalidArgument,
+               "descriptor must be a command, or a path of one element, got {} elements",
+               descriptor.path.size());
+}
+
+Result<Request> ParseDescriptor(const af::FlightDescriptor& descriptor) {
+  ARROW_ASSIGN_OR_RAISE(const std::string_view command, CommandOf(descriptor));
+  return wire::ParseRequest(command);
+}
+
+metadata::ChannelQuery QueryOf(const wire::FindArgs& args) {
+  metadata::ChannelQuery query;
+  query.pattern = args.pattern;
+  query.data_types = args.data_types;
+  query.min_rate = args.min_rate;
+  query.max_rate = args.max_rate;
+  query.publishers = args.publishers;
+  query.replay_id = args.replay_id;
+  return query;
+}
+
+Result<wire::Accept> AcceptOf(const af::ServerCallContext& context) {
+  const auto& headers = context.incoming_headers();
+  const auto found = headers.find(std::string(wire::kAcceptHeader));
+  if (found == headers.end()) return wire::Accept();
+  return wire::ParseAccept(found->second);
+}
+
+codec::Form FormOf(wire::Accept::Form form) {
+  return form == wire::Accept::Form::kRow ? codec::Form::kRow : codec::Form::kColumn;
+}
+
+codec::Compression CompressionOf(wire::Accept::Codec codec) {
+  switch (codec) {
+    case wire::Accept::Codec::kLz4:
+      return codec::Compression::kLz4;
+    case wire::Accept::Codec::kZstd:
+      return codec::Compression::kZstd;
+    case wire::Accept::Codec::kNone:
+      break;
+  }
+  return codec::Compression::kNone;
+}
+
+// How many strides go into one batch: as many as the client takes, without making a batch
+// large. A stride that could not be held at all is refused before anything is read.
+Result<int64_t> StridesPerBatch(const ChannelSet& channels, Duration stride, int64_t rows,
+                                const Limits& limits) {
+  double bytes = 0;  // a sum that may be far beyond int64
+  for (const Channel& channel : channels.channels()) {
+    bytes += stride.seconds() * channel.sample_rate.hz() * ByteWidth(channel.data_type);
+  }
+  if (bytes > static_cast<double>(limits.stream_memory_bytes) / 2) {
+    return Error(ErrorKind::kResourceExhausted,
+                 "stream is too large: {} of {} channels are {:.0f} bytes, limit {}",
+                 ToString(stride), channels.size(), bytes,
+                 limits.stream_memory_bytes / 2);
+  }
+  const auto fit = static_cast<int64_t>(static_cast<double>(limits.max_batch_bytes) /
+                                        std::max(bytes, 1.0));
+  return std::clamp<int64_t>(std::min(rows, limits.max_rows), 1,
+                             std::max<int64_t>(fit, 1));
+}
+
+// `text` as a pattern that matches just it.
+std::string EscapePattern(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '_' ||
+                       c == ':' || (c & 0x80) != 0;
+    if (!plain) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+Status PublishUnsupported() {
+  return Error(ErrorKind::kUnsupported, "this backend does not support publishing");
+}
+
+bool IsPublishing(RequestType type) {
+  return type == RequestType::kPublish || type == RequestType::kPartition;
+}
+
+Result<std::unique_ptr<af::FlightInfo>> MakeInfo(
+    const arrow::Schema& schema, const std::string& command,
+    const std::vector<PlannedEndpoint>& endpoints) {
+  std::vector<af::FlightEndpoint> out;
+  for (const PlannedEndpoint& planned : endpoints) {
+    af::FlightEndpoint& endpoint = out.emplace_back();
+    endpoint.ticket.ticket = wire::SerializeRequest(planned.request);
+    for (const std::string& location : planned.locations) {
+      ARROW_ASSIGN_OR_RAISE(endpoint.locations.emplace_back(),
+                            af::Location::Parse(location));
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(
+      auto info, af::FlightInfo::Make(schema, af::FlightDescriptor::Path({command}), out,
+                                      /*total_records=*/-1,
+                                      /*total_bytes=*/-1));
+  return std::make_unique<af::FlightInfo>(std::move(info));
+}
+
+}  // namespace
+
+template <typename Body>
+Status FlightService::Answer(const Call& call, Body&& body) {
+  counters_.requests.fetch_add(1);
+  Status status;
+  // Nothing of ours throws; memory may still run out.
+  try {
+    status = body();
+  } catch (const std::exception& e) {
+    status = Error(ErrorKind::kInternal, "unexpected failure: {}", e.what());
+  }
+  if (!status.ok()) counters_.errors.fetch_add(1);
+  return call.Finish(status);
+}
+
+Status FlightService::GetFlightInfo(const af::ServerCallContext& context,
+                                    const af::FlightDescriptor& descriptor, Info* info) {
+  const Call call(context);
+  return Answer(call, [&]() -> Status {
+    ARROW_ASSIGN_OR_RAISE(const std::string_view command, CommandOf(descriptor));
+    ARROW_ASSIGN_OR_RAISE(const Request request, wire::ParseRequest(command));
+    call.Access(fmt::format("info:{}", wire::Name(request.type)), request);
+    ARROW_ASSIGN_OR_RAISE(*info, Plan(request, std::string(command)));
+    return Status::OK();
+  });
+}
+
+Result<FlightService::Info> FlightService::Plan(const Request& request,
+                                                const std::string& command) const {
+  if (IsPublishing(request.type)) return PublishUnsupported();
+  ARROW_ASSIGN_OR_RAISE(const auto endpoints,
+                        parts_.routers->router()->Plan(request, parts_.clock->Now()));
+  ARROW_ASSIGN_OR_RAISE(const auto schema, SchemaOf(request));
+  return MakeInfo(*schema, command, endpoints);
+}
+
+Result<std::shared_ptr<arrow::Schema>> FlightService::SchemaOf(
+    const Request& request) const {
+  switch (request.type) {
+    case RequestType::kFind:
+    case RequestType::kDescribe:
+      return wire::MetadataSchema();
+    case RequestType::kCount:
+      return wire::CountSchema();
+    case RequestType::kStream: {
+      ARROW_ASSIGN_OR_RAISE(
+          const auto channels,
+          LookupForStream(*parts_.backend->catalogue(), request.stream().channels,
+                          request.stream().replay_id));
+      return codec::ColumnSchema(*channels);
+    }
+    default:
+      return PublishUnsupported();
+  }
+}
+
+Status FlightService::PollFlightInfo(const af::ServerCallContext& context,
+                                     const af::FlightDescriptor&,
+                                     std::unique_ptr<af::PollInfo>*) {
+  const Call call(context);
+  call.Access("poll_info");
+  return Status::NotImplemented("this server does not support PollFlightInfo" +
+                                call.Suffix());
+}
+
+Status FlightService::GetSchema(const af::ServerCallContext& context,
+                                const af::FlightDescriptor& descriptor,
+                                std::unique_ptr<af::SchemaResult>* schema) {
+  const Call call(context);
+  return Answer(call, [&]() -> Status {
+    ARROW_ASSIGN_OR_RAISE(const Request request, ParseDescriptor(descriptor));
+    call.Access(fmt::format("schema:{}", wire::Name(request.type)), request);
+    ARROW_RETURN_NOT_OK(parts_.routers->router()->ResolveReplay(request).status());
+    ARROW_ASSIGN_OR_RAISE(const auto found, SchemaOf(request));
+    ARROW_ASSIGN_OR_RAISE(*schema, af::SchemaResult::Make(*found));
+    return Status::OK();
+  });
+}
+
+Status FlightService::DoGet(const af::ServerCallContext& context,
+                            const af::Ticket& ticket, Stream* stream) {
+  const Call call(context);
+  return Answer(call, [&]() -> Status {
+    ARROW_ASSIGN_OR_RAISE(const Request request, wire::ParseRequest(ticket.ticket));
+    call.Access(wire::Name(request.type), request);
+    ARROW_ASSIGN_OR_RAISE(*stream, Get(request, call, context));
+    return Status::OK();
+  });
+}
+
+Result<FlightService::Stream> FlightService::Get(const Request& request, const Call& call,
+                                                 const af::ServerCallContext& context) {
+  if (request.type == RequestType::kPartition) {
+    return Error(ErrorKind::kUnsupported, "request type is not valid for DoGet: {}",
+                 wire::Name(request.type));
+  }
+  const std::shared_ptr<const Router> router = parts_.routers->router();
+  ARROW_ASSIGN_OR_RAISE(const auto replay, router->ResolveReplay(request));
+  if (request.type == RequestType::kPublish) return PublishUnsupported();
+  if (replay && replay->id) {
+    if (request.type == RequestType::kDescribe) {
+      ARROW_RETURN_NOT_OK(
+          router->CheckReplayScope(request.describe().channels, *replay->id));
+    } else if (request.type == RequestType::kStream) {
+      ARROW_RETURN_NOT_OK(
+          router->CheckReplayScope(request.stream().channels, *replay->id));
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(StreamSlot slot, StreamSlot::Take(&counters_, parts_.limits));
+  if (request.type == RequestType::kStream) {
+    return GetData(request, replay, std::move(slot), call, context);
+  }
+  return GetMetadata(request, std::move(slot));
+}
+
+Result<FlightService::Stream> FlightService::GetMetadata(const Request& request,
+                                                         StreamSlot slot) const {
+  const auto catalogue = parts_.backend->catalogue();
+  if (request.type == RequestType::kDescribe) {
+    const wire::DescribeArgs& args = request.describe();
+    ARROW_ASSIGN_OR_RAISE(auto found, Lookup(*catalogue, args.channels, args.replay_id));
+    return MakeChannelStream(catalogue, std::move(found), std::move(slot));
+  }
+  const metadata::ChannelQuery query = QueryOf(request.find());
+  if (request.type == RequestType::kCount) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t count, catalogue->Count(query));
+    return MakeCountStream(count, std::move(slot));
+  }
+  std::vector<const Channel*> found;
+  ARROW_RETURN_NOT_OK(catalogue->Find(query, [&](const Channel& channel) {
+    found.push_back(&channel);
+    return true;
+  }));
+  return MakeChannelStream(catalogue, std::move(found), std::move(slot));
+}
+
+Result<FlightService::Stream> FlightService::GetData(
+    const Request& request, const std::optional<ReplayContext>& replay, StreamSlot slot,
+    const Call& call, const af::ServerCallContext& context) {
+  const wire::StreamArgs& args = request.stream();
+  backend::StreamRequest ask;
+  ARROW_ASSIGN_OR_RAISE(ask.channels, LookupForStream(*parts_.backend->catalogue(),
+                                                      args.channels, args.replay_id));
+  ARROW_ASSIGN_OR_RAISE(const wire::Accept accept, AcceptOf(context));
+  codec::EncodeOptions options;
+  ARROW_ASSIGN_OR_RAISE(options.stride, ask.channels->CommonStride());
+  ARROW_ASSIGN_OR_RAISE(ask.max_strides, StridesPerBatch(*ask.channels, options.stride,
+                                                         accept.rows, parts_.limits));
+  ask.start = args.start;
+  ask.end = args.end;
+
+  BoundedPool::Ptr pool = BoundedPool::Make(parts_.limits.stream_memory_bytes);
+  ask.pool = options.pool = pool.get();
+  options.form = FormOf(accept.form);
+  options.compression = CompressionOf(accept.codec);
+  ARROW_ASSIGN_OR_RAISE(auto encoder, codec::StreamEncoder::Make(ask.channels, options));
+  ARROW_ASSIGN_OR_RAISE(
+      auto source, OpenSource(parts_.backend, std::move(ask), replay, *parts_.clock));
+  return std::make_unique<DataStream>(
+      DataStream::Parts{std::move(pool), std::move(source), std::move(encoder),
+                        std::move(slot), call, stop_.get_token(), &context, &counters_});
+}
+
+Status FlightService::DoPut(const af::ServerCallContext& context,
+                            std::unique_ptr<af::FlightMessageReader>,
+                            std::unique_ptr<af::FlightMetadataWriter>) {
+  const Call call(context);
+  call.Access("DoPut");
+  return Status::NotImplemented("this server does not support DoPut" + call.Suffix());
+}
+
+Status FlightService::DoExchange(const af::ServerCallContext& context,
+                                 std::unique_ptr<af::FlightMessageReader> reader,
+                                 std::unique_ptr<af::FlightMessageWriter>) {
+  const Call call(context);
+  return Answer(call, [&]() -> Status {
+    ARROW_ASSIGN_OR_RAISE(const Request request, ParseDescriptor(reader->descriptor()));
+    call.Access("DoExchange", request);
+    if (request.type != RequestType::kPartition) {
+      return Error(ErrorKind::kUnsupported,
+                   "request type is not valid for DoExchange: {}",
+                   wire::Name(request.type));
+    }
+    return PublishUnsupported();
+  });
+}
+
+Status FlightService::DoAction(const af::ServerCallContext& context,
+                               const af::Action& action,
+                               std::unique_ptr<af::ResultStream>* result) {
+  const Call call(context);
+  call.Access(fmt::format("action:{}", action.type));
+  return Answer(call, [&]() -> Status {
+    const std::shared_ptr<const Router> router = parts_.routers->router();
+    std::string json;
+    if (action.type == "server-info") {
+      json = ServerInfoJson(parts_.identity, router->map());
+    } else if (action.type == "scope-map") {
+      json = ScopeMapJson(*router);
+    } else if (action.type == "replays") {
+      json = ReplaysJson(router->map());
+    } else {
+      return Error(ErrorKind::kUnsupported,
+                   "unknown action, this server has server-info, scope-map and replays: "
+                   "'{}'",
+                   action.type.substr(0, 128));
+    }
+    std::vector<af::Result> results(1);
+    results[0].body = arrow::Buffer::FromString(std::move(json));
+    *result = std::make_unique<af::SimpleResultStream>(std::move(results));
+    return Status::OK();
+  });
+}
+
+Status FlightService::ListActions(const af::ServerCallContext& context,
+                                  std::vector<af::ActionType>* actions) {
+  const Call call(context);
+  call.Access("list_actions");
+  *actions = {{"server-info", "What this server is and can do, as JSON."},
+              {"scope-map", "Which server of the platform serves what, as JSON."},
+              {"replays", "Named replays and their spans in GPS seconds, as JSON."}};
+  return Status::OK();
+}
+
+Status FlightService::ListFlights(const af::ServerCallContext& context,
+                                  const af::Criteria* criteria, Listing* listings) {
+  const Call call(context);
+  call.Access("list_flights");
+  return Answer(call, [&]() -> Status {
+    ARROW_ASSIGN_OR_RAISE(*listings, List(criteria));
+    return Status::OK();
+  });
+}
+
+Result<FlightService::Listing> FlightService::List(const af::Criteria* criteria) const {
+  // One flight a domain: the Find that lists its channels. A few domains, however many
+  // channels there are.
+  constexpr size_t kMaxFlights = 1000;
+  std::vector<af::FlightInfo> flights;
+  for (const auto& [domain, subsystems] : parts_.backend->catalogue()->scopes()) {
+    if (criteria != nullptr && !criteria->expression.empty() &&
+        criteria->expression != domain) {
+      continue;
+    }
+    if (flights.size() == kMaxFlights) break;
+    Request request;
+    wire::FindArgs args;
+    args.pattern = EscapePattern(domain) + ":";
+    request.args = std::move(args);
+    ARROW_ASSIGN_OR_RAISE(
+        Info info, MakeInfo(*wire::MetadataSchema(), wire::SerializeRequest(request),
+                            {{request, {std::string(wire::kReuseLocation)}}}));
+    flights.push_back(std::move(*info));
+  }
+  return std::make_unique<af::SimpleFlightListing>(std::move(flights));
+}
+
+}  // namespace carryall::server

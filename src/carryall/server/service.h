@@ -1,0 +1,90 @@
+#pragma once
+
+#include <arrow/flight/server.h>
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "carryall/backend/backend.h"
+#include "carryall/server/actions.h"
+#include "carryall/server/call.h"
+#include "carryall/server/limits.h"
+#include "carryall/server/replay.h"
+#include "carryall/server/router_store.h"
+
+namespace carryall::server {
+
+/// The Arrakis requests over Flight. Every method is called by a thread of its own, one a
+/// running call; the state they share is the router (swapped as a whole), the backend
+/// (thread safe) and the counters.
+class FlightService final : public arrow::flight::FlightServerBase {
+ public:
+  struct Parts {
+    std::shared_ptr<backend::Backend> backend;
+    std::unique_ptr<RouterStore> routers;
+    Identity identity;
+    Limits limits;
+    const Clock* clock = &Clock::System();
+  };
+  explicit FlightService(Parts parts) : parts_(std::move(parts)) {}
+
+  /// Running streams end normally at their next look, new ones at once.
+  void EndStreams() { stop_.request_stop(); }
+  RouterStore& routers() { return *parts_.routers; }
+  const Counters& counters() const { return counters_; }
+
+  Status ListFlights(const arrow::flight::ServerCallContext& context,
+                     const arrow::flight::Criteria* criteria,
+                     std::unique_ptr<arrow::flight::FlightListing>* listings) override;
+  Status GetFlightInfo(const arrow::flight::ServerCallContext& context,
+                       const arrow::flight::FlightDescriptor& descriptor,
+                       std::unique_ptr<arrow::flight::FlightInfo>* info) override;
+  Status PollFlightInfo(const arrow::flight::ServerCallContext& context,
+                        const arrow::flight::FlightDescriptor& descriptor,
+                        std::unique_ptr<arrow::flight::PollInfo>* info) override;
+  Status GetSchema(const arrow::flight::ServerCallContext& context,
+                   const arrow::flight::FlightDescriptor& descriptor,
+                   std::unique_ptr<arrow::flight::SchemaResult>* schema) override;
+  Status DoGet(const arrow::flight::ServerCallContext& context,
+               const arrow::flight::Ticket& ticket,
+               std::unique_ptr<arrow::flight::FlightDataStream>* stream) override;
+  Status DoPut(const arrow::flight::ServerCallContext& context,
+               std::unique_ptr<arrow::flight::FlightMessageReader> reader,
+               std::unique_ptr<arrow::flight::FlightMetadataWriter> writer) override;
+  Status DoExchange(const arrow::flight::ServerCallContext& context,
+                    std::unique_ptr<arrow::flight::FlightMessageReader> reader,
+                    std::unique_ptr<arrow::flight::FlightMessageWriter> writer) override;
+  Status DoAction(const arrow::flight::ServerCallContext& context,
+                  const arrow::flight::Action& action,
+                  std::unique_ptr<arrow::flight::ResultStream>* result) override;
+  Status ListActions(const arrow::flight::ServerCallContext& context,
+                     std::vector<arrow::flight::ActionType>* actions) override;
+
+ private:
+  using Listing = std::unique_ptr<arrow::flight::FlightListing>;
+  using Info = std::unique_ptr<arrow::flight::FlightInfo>;
+  using Stream = std::unique_ptr<arrow::flight::FlightDataStream>;
+
+  /// Runs the body of a call and finishes its error, whatever it throws.
+  template <typename Body>
+  Status Answer(const Call& call, Body&& body);
+
+  Result<Listing> List(const arrow::flight::Criteria* criteria) const;
+  Result<Info> Plan(const wire::Request& request, const std::string& command) const;
+  /// The schema of the data that `request` leads to.
+  Result<std::shared_ptr<arrow::Schema>> SchemaOf(const wire::Request& request) const;
+  Result<Stream> Get(const wire::Request& request, const Call& call,
+                     const arrow::flight::ServerCallContext& context);
+  Result<Stream> GetMetadata(const wire::Request& request, StreamSlot slot) const;
+  Result<Stream> GetData(const wire::Request& request,
+                         const std::optional<ReplayContext>& replay, StreamSlot slot,
+                         const Call& call,
+                         const arrow::flight::ServerCallContext& context);
+
+  Parts parts_;
+  Counters counters_;
+  std::stop_source stop_;
+};
+
+}  // namespace carryall::server
