@@ -6,28 +6,13 @@
 namespace carryall::wire {
 namespace {
 
-using Json = nlohmann::json;
-
-// JSON text of a string. Names are nearly always plain; anything else takes the slow
-// path, which also replaces what is not UTF-8.
-void AppendText(std::string_view text, std::string* out) {
-  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-  });
-  if (plain) {
-    out->append("\"").append(text).append("\"");
-  } else {
-    out->append(Json(text).dump(-1, ' ', true, Json::error_handler_t::replace));
-  }
-}
-
 class ArgumentWriter {
  public:
   explicit ArgumentWriter(std::string* out) : out_(out) {}
 
   void Text(std::string_view name, std::string_view value) {
     Key(name);
-    AppendText(value, out_);
+    AppendJsonText(value, out_);
   }
   void Text(std::string_view name, const std::optional<std::string>& value) {
     if (value) return Text(name, std::string_view(*value));
@@ -50,7 +35,7 @@ class ArgumentWriter {
     const char* separator = "";
     for (const auto& value : values) {
       out_->append(separator);
-      AppendText(to_text(value), out_);
+      AppendJsonText(to_text(value), out_);
       separator = ", ";
     }
     out_->append("]");
