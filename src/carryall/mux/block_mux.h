@@ -126,6 +126,7 @@ class BlockMux {
                       GpsTime now) = 0;
   /// Declares all whole strides of queue `q` before `until` known: what is absent is a
   /// gap.
+  /// Before Finish; after it nothing changes any more.
   virtual void DeclareComplete(size_t q, GpsTime until) = 0;
   /// Queue `q` will give no more blocks: what it has not given is a gap.
   virtual void Finish(size_t q) = 0;

@@ -32,13 +32,13 @@ bool TimedQueue::OnGrid(GpsTime time) const {
          (start_ && time >= *start_ && ((time - *start_) % spec_.stride).ns() == 0);
 }
 
-// A block that ends off the grid says that the rest of its stride will not come: blocks
-// begin on the grid only.
-GpsTime TimedQueue::KnownEnd(GpsTime time, Duration duration) const {
-  const GpsTime end = time + duration;
-  if (OnGrid(end)) return end;
-  return std::min(end.Ceil(spec_.stride),
-                  time + spec_.stride * CeilDiv(duration, spec_.stride));
+// A block that ends off the grid says that nothing comes before the next place where a
+// block may begin.
+GpsTime TimedQueue::NextOnGrid(GpsTime time) const {
+  const GpsTime next = time.Ceil(spec_.stride);
+  if (!start_) return next;
+  if (time <= *start_) return std::min(next, *start_);
+  return std::min(next, *start_ + spec_.stride * CeilDiv(time - *start_, spec_.stride));
 }
 
 Status TimedQueue::Push(GpsTime time, Duration duration, Payload payload) {
@@ -71,7 +71,7 @@ Status TimedQueue::Push(GpsTime time, Duration duration, Payload payload) {
     }
     blocks_.PushBack({begin, wanted_end, std::move(payload), time});
   }
-  Know(KnownEnd(time, duration));
+  Know(NextOnGrid(time + duration));
   return Verdict(before, time, duration);
 }
 
@@ -82,6 +82,7 @@ void TimedQueue::Know(GpsTime until) {
 }
 
 void TimedQueue::DeclareComplete(GpsTime until) {
+  if (finished_) return;
   claimed_until_ = std::max(claimed_until_, std::min(until, end_));
   horizon_ = std::max(horizon_, until >= end_ ? end_ : until.Floor(spec_.stride));
 }

@@ -48,7 +48,7 @@ class TimedQueue {
 
  private:
   bool OnGrid(GpsTime time) const;
-  GpsTime KnownEnd(GpsTime time, Duration duration) const;
+  GpsTime NextOnGrid(GpsTime time) const;
   void Know(GpsTime until);
   void Count(DropKind kind, Duration length);
   Status Verdict(const DropCounts& before, GpsTime time, Duration duration) const;
