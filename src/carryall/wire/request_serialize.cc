@@ -1,6 +1,4 @@
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
+#include "carryall/wire/json_text.h"
 #include "carryall/wire/request.h"
 
 namespace carryall::wire {
