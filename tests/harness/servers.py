@@ -65,14 +65,13 @@ class Server:
         self.stop()
 
 
-def start(kind, *files, url="0", scope_map=None, faults=None, options=()):
-    """Starts `carryall serve mock` or the stock `arrakis-server mock` on a free loopback
-    port (or at `url`) and waits until it answers. `faults`: (mode, interval, value or
-    None)."""
+def start(kind, *files, url="0", backend="mock", scope_map=None, faults=None, options=()):
+    """Starts `carryall serve` or the stock `arrakis-server` on a free loopback port (or at
+    `url`) and waits until it answers. `faults`: (mode, interval, value or None)."""
     options = ["-u", url, *options]
     if scope_map is not None:
         options += ["--scope-map", scope_map]
-    backend = ["mock", *files]
+    backend = [backend, *files]
     if faults is not None:
         mode, interval, value = faults
         backend += ["--with-faults", mode, "--fault-interval", interval]
