@@ -2,12 +2,13 @@
 # An edge that is not here fails at configure time (carryall_library) and in
 # `scripts/check layers` (which reads the #include lines).
 set(CARRYALL_FOLDERS
-    base model kernels codec wire mux metadata files archive flight client
+    base model kernels formula codec wire mux metadata files archive flight client
     backend backend/mock backend/archive server)
 
 set(CARRYALL_LAYER_base "")
 set(CARRYALL_LAYER_model base)
 set(CARRYALL_LAYER_kernels base)
+set(CARRYALL_LAYER_formula base)
 set(CARRYALL_LAYER_codec base model kernels)
 set(CARRYALL_LAYER_wire base model)
 set(CARRYALL_LAYER_mux base model)
@@ -17,6 +18,7 @@ set(CARRYALL_LAYER_archive base model kernels codec files)
 set(CARRYALL_LAYER_flight base model kernels codec wire)
 set(CARRYALL_LAYER_client base model kernels codec wire mux flight)
 set(CARRYALL_LAYER_backend base model kernels codec wire metadata)
-set(CARRYALL_LAYER_backend/mock base model kernels codec wire metadata backend)
+set(CARRYALL_LAYER_backend/mock
+    base model kernels formula codec wire metadata backend)
 set(CARRYALL_LAYER_backend/archive base model kernels codec wire metadata files archive backend)
 set(CARRYALL_LAYER_server base model kernels codec wire metadata flight backend)

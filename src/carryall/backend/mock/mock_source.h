@@ -1,0 +1,27 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "carryall/backend/backend.h"
+#include "carryall/backend/mock/faults.h"
+#include "carryall/backend/mock/generator.h"
+
+namespace carryall::backend::mock {
+
+/// What a stream of the mock is made of. The generators are those of the request's
+/// channels, in their order, and outlive the source, as does the clock.
+struct MockStream {
+  StreamRequest request;
+  std::vector<const Generator*> generators;
+  Faults faults;
+  uint64_t seed = 0;
+  const Clock* clock = &Clock::System();
+};
+
+/// The blocks of one stream: a block is sent once its own start time has come (as stock's
+/// mock does), so the past comes at full speed and the present one stride at a time.
+/// kInvalidArgument naming the channel that has no stride.
+Result<std::unique_ptr<BlockSource>> MakeMockSource(MockStream stream);
+
+}  // namespace carryall::backend::mock
