@@ -1,0 +1,239 @@
+#include "carryall/flight/message_reader.h"
+
+#include <arrow/ipc/dictionary.h>
+#include <arrow/ipc/message.h>
+#include <arrow/ipc/reader.h>
+
+#include <limits>
+
+#include "carryall/base/log.h"
+#include "carryall/flight/status.h"
+#include "carryall/wire/error_table.h"
+
+namespace carryall::flight {
+namespace {
+
+using arrow::flight::internal::ClientDataStream;
+using arrow::flight::internal::FlightData;
+
+constexpr auto kJoinPatience = std::chrono::milliseconds(500);
+
+SteadyTime After(SteadyTime from, Duration wait) {
+  const auto room = SteadyTime::max() - from;
+  return ToChrono(wait) > room ? SteadyTime::max() : from + ToChrono(wait);
+}
+
+Result<std::shared_ptr<arrow::Schema>> ReadSchema(const FlightData& data) {
+  arrow::ipc::DictionaryMemo memo;
+  const auto message = arrow::ipc::Message::Open(data.metadata, data.body);
+  auto schema =
+      message.ok() ? arrow::ipc::ReadSchema(**message, &memo) : message.status();
+  if (schema.ok()) return schema;
+  return Error(ErrorKind::kCorrupt, "the stream does not begin with a schema: {}",
+               schema.status().message());
+}
+
+}  // namespace
+
+struct MessageReader::Shared {
+  std::shared_ptr<ConnectionPool> pool;
+  ReadOptions options;
+  std::shared_ptr<MessageSink> sink;
+
+  mutable std::mutex mutex;
+  std::condition_variable ended;
+  bool done = false;
+  bool cancelled = false;
+  Stage stage = Stage::kConnecting;
+  SteadyTime deadline = SteadyTime::max();
+  std::string url;
+  // Set while a call is on; owned by the reader's thread, which clears it under the
+  // mutex.
+  ClientDataStream* stream = nullptr;
+
+  void Enter(Stage next) {
+    std::lock_guard lock(mutex);
+    stage = next;
+    const SteadyTime now = SteadyNow();
+    switch (next) {
+      case Stage::kConnecting:
+        // gRPC's connect deadline comes first and says why.
+        deadline = After(now, options.connect_timeout + Duration::FromSeconds(1));
+        break;
+      case Stage::kAnswer:
+        deadline = After(now, options.answer_timeout);
+        break;
+      case Stage::kMessage:
+        deadline = options.silence_timeout ? After(std::max(now, options.silent_until),
+                                                   *options.silence_timeout)
+                                           : SteadyTime::max();
+        break;
+      case Stage::kIdle:
+        deadline = SteadyTime::max();
+        break;
+    }
+  }
+
+  bool stopped() const {
+    std::lock_guard lock(mutex);
+    return cancelled;
+  }
+
+  Status Overdue() const {
+    const auto text = [&](std::string_view event, Duration wait) {
+      return Error(ErrorKind::kTimeout, "{}: {} within {} (reading {})", url, event,
+                   ToString(wait), options.what);
+    };
+    switch (stage) {
+      case Stage::kConnecting:
+        return text("no connection", options.connect_timeout);
+      case Stage::kAnswer:
+        return text("no answer to a read", options.answer_timeout);
+      default:
+        return text("no further data", options.silence_timeout.value_or(Duration()));
+    }
+  }
+};
+
+MessageReader::MessageReader(std::shared_ptr<Shared> shared)
+    : shared_(std::move(shared)), thread_([copy = shared_] { Run(copy); }) {}
+
+std::unique_ptr<MessageReader> MessageReader::Start(std::shared_ptr<ConnectionPool> pool,
+                                                    ReadOptions options,
+                                                    std::shared_ptr<MessageSink> sink) {
+  auto shared = std::make_shared<Shared>();
+  shared->pool = std::move(pool);
+  shared->options = std::move(options);
+  shared->sink = std::move(sink);
+  if (!shared->options.urls.empty()) shared->url = shared->options.urls.front();
+  return std::unique_ptr<MessageReader>(new MessageReader(std::move(shared)));
+}
+
+MessageReader::~MessageReader() {
+  Cancel();
+  std::unique_lock lock(shared_->mutex);
+  shared_->ended.wait_for(lock, kJoinPatience, [&] { return shared_->done; });
+  const bool connecting = !shared_->done && shared_->stage == Stage::kConnecting;
+  lock.unlock();
+  if (connecting) {
+    thread_.detach();
+  } else {
+    thread_.join();
+  }
+}
+
+SteadyTime MessageReader::deadline() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->deadline;
+}
+
+std::string MessageReader::url() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->url;
+}
+
+Status MessageReader::Expired(SteadyTime now) {
+  std::unique_lock lock(shared_->mutex);
+  if (shared_->done || now < shared_->deadline) return Status::OK();
+  const Status status = shared_->Overdue();
+  lock.unlock();
+  Cancel();
+  return status;
+}
+
+void MessageReader::Cancel() {
+  std::lock_guard lock(shared_->mutex);
+  if (shared_->cancelled) return;
+  shared_->cancelled = true;
+  if (shared_->stream != nullptr) shared_->stream->TryCancel();
+}
+
+void MessageReader::Run(const std::shared_ptr<Shared>& shared) {
+  Status outcome = ReadLocations(*shared);
+  if (shared->stopped()) outcome = Error(ErrorKind::kCancelled, "the read was cancelled");
+  shared->sink->Finish(outcome);
+  shared->sink.reset();
+  std::lock_guard lock(shared->mutex);
+  shared->deadline = SteadyTime::max();
+  shared->done = true;
+  shared->ended.notify_all();
+}
+
+Status MessageReader::ReadLocations(Shared& shared) {
+  const std::vector<std::string>& urls = shared.options.urls;
+  MessageSink& sink = *shared.sink;
+  Status outcome =
+      Error(ErrorKind::kUnavailable, "no location to read {} from", shared.options.what);
+  std::string failures;
+  bool ended_well = false;
+  for (size_t at = 0; at < urls.size();) {
+    const int64_t before = sink.progress();
+    outcome = ReadFrom(shared, urls[at]);
+    if (shared.stopped()) return outcome;
+    if (outcome.ok()) {
+      if (sink.complete()) return outcome;
+      if (sink.progress() > before) continue;
+      ended_well = true;
+    } else {
+      if (!failures.empty()) outcome = WithContext(outcome, failures);
+      if (wire::RowOf(outcome).flight != wire::FlightCode::kUnavailable ||
+          !sink.can_resume()) {
+        return outcome;
+      }
+      failures = outcome.message();
+      Log(LogLevel::kWarning, "a location failed: {}", failures);
+    }
+    ++at;
+  }
+  return ended_well ? Status::OK() : outcome;
+}
+
+Status MessageReader::ReadFrom(Shared& shared, const std::string& url) {
+  {
+    std::lock_guard lock(shared.mutex);
+    shared.url = url;
+  }
+  shared.Enter(Stage::kConnecting);
+  ARROW_ASSIGN_OR_RAISE(auto lease, shared.pool->Acquire(url));
+  ARROW_ASSIGN_OR_RAISE(const auto stream,
+                        lease->DoGet(shared.sink->ticket(), shared.options.headers));
+  {
+    std::lock_guard lock(shared.mutex);
+    shared.stream = stream.get();
+    if (shared.cancelled) stream->TryCancel();
+  }
+  Status taken = ReadStream(shared, *stream);
+  shared.Enter(Stage::kIdle);
+  if (!taken.ok()) stream->TryCancel();
+  const Status sent = stream->Finish(Status::OK());
+  {
+    std::lock_guard lock(shared.mutex);
+    shared.stream = nullptr;
+  }
+  if (!taken.ok()) return WithContext(taken, url);
+  if (!sent.ok() && !shared.stopped()) lease.Drop();
+  return FromFlightStatus(sent, url);
+}
+
+Status MessageReader::ReadStream(Shared& shared, ClientDataStream& stream) {
+  bool began = false;
+  shared.Enter(Stage::kAnswer);
+  for (FlightData data; stream.ReadData(&data); data = FlightData()) {
+    shared.Enter(Stage::kIdle);
+    if (shared.stopped()) return Status::OK();
+    if (data.metadata != nullptr && data.metadata->size() > 0) {
+      if (data.body == nullptr) data.body = std::make_shared<arrow::Buffer>("");
+      if (began) {
+        ARROW_RETURN_NOT_OK(shared.sink->OnMessage({data.metadata, data.body}));
+      } else {
+        ARROW_ASSIGN_OR_RAISE(const auto schema, ReadSchema(data));
+        ARROW_RETURN_NOT_OK(shared.sink->OnSchema(schema));
+        began = true;
+      }
+    }
+    shared.Enter(began ? Stage::kMessage : Stage::kAnswer);
+  }
+  return Status::OK();
+}
+
+}  // namespace carryall::flight

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <arrow/type.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "carryall/codec/ipc_message.h"
+#include "carryall/flight/connection.h"
+
+namespace carryall::flight {
+
+/// Takes what a MessageReader reads. All calls come from the reader's thread, one at a
+/// time; none comes after Finish.
+class MessageSink {
+ public:
+  virtual ~MessageSink() = default;
+  /// The ticket to read now: the original one, or after a break one for what is missing.
+  virtual std::string ticket() = 0;
+  /// Whether a read that broke off may go on, at the next location, with ticket().
+  virtual bool can_resume() const = 0;
+  /// Grows with whatever was taken; tells a second try that gave nothing from one that
+  /// did.
+  virtual int64_t progress() const = 0;
+  /// Whether everything that was asked for has come, if that can be known.
+  virtual bool complete() const = 0;
+  /// A stream begins (again, after a break).
+  virtual Status OnSchema(const std::shared_ptr<arrow::Schema>& schema) = 0;
+  /// A message after the schema. May block to hold the stream up; has to return soon
+  /// after the reader was cancelled. An error ends the read with it.
+  virtual Status OnMessage(codec::IpcMessage message) = 0;
+  /// The last call: how the read ended. kCancelled after a Cancel.
+  virtual void Finish(const Status& status) = 0;
+};
+
+struct ReadOptions {
+  std::vector<std::string> urls;  ///< replicas, in the order to try them
+  std::string what;               ///< what is read, for messages: "X1:A +3 more"
+  Headers headers;
+  Duration connect_timeout = Duration::FromSeconds(5);
+  Duration answer_timeout = Duration::FromSeconds(30);  ///< until the first message
+  std::optional<Duration> silence_timeout;              ///< between messages
+  SteadyTime silent_until{};  ///< silence before this counts for nothing
+};
+
+/// Reads one Flight endpoint on a thread of its own: DoGet at the first location that
+/// answers, the schema, then every message as it came, into a sink.
+///
+/// Where a location is unavailable or its connection breaks, it goes on at the next one
+/// if the sink can resume. A stream that ends well before the sink is complete (a server
+/// that shuts down ends its streams so) is asked once more from there: an end without
+/// anything new is believed.
+///
+/// The thread never watches itself: whoever consumes calls Expired() now and then, at the
+/// latest at deadline(), and so ends a read that has waited too long. Other threads may
+/// call everything here. Destruction cancels and waits for the thread; only one that is
+/// still inside gRPC's connecting is left to end by the connect timeout, and touches
+/// nothing but what it owns.
+class MessageReader {
+ public:
+  static std::unique_ptr<MessageReader> Start(std::shared_ptr<ConnectionPool> pool,
+                                              ReadOptions options,
+                                              std::shared_ptr<MessageSink> sink);
+  ~MessageReader();
+
+  /// When what it waits for is overdue; the end of time if it waits for nothing.
+  SteadyTime deadline() const;
+  /// A kTimeout naming the endpoint, what is read and what was waited for, if the
+  /// deadline has passed; the read is cancelled then.
+  Status Expired(SteadyTime now);
+  /// Asks the read to end.
+  void Cancel();
+  /// Where it reads, for messages.
+  std::string url() const;
+
+ private:
+  enum class Stage { kConnecting, kAnswer, kMessage, kIdle };
+  struct Shared;
+  explicit MessageReader(std::shared_ptr<Shared> shared);
+  static void Run(const std::shared_ptr<Shared>& shared);
+  static Status ReadLocations(Shared& shared);
+  static Status ReadFrom(Shared& shared, const std::string& url);
+  static Status ReadStream(Shared& shared,
+                           arrow::flight::internal::ClientDataStream& stream);
+
+  std::shared_ptr<Shared> shared_;
+  std::thread thread_;
+};
+
+}  // namespace carryall::flight
