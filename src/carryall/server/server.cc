@@ -29,12 +29,15 @@ Result<std::unique_ptr<Server>> Server::Start(std::shared_ptr<backend::Backend> 
   const Status status =
       server->service_->Init(arrow::flight::FlightServerOptions(location));
   if (!status.ok()) {
-    server->stopped_ = true;  // nothing runs
     return Error(ErrorKind::kIo, "cannot listen on {}: {}", address.ToString(),
                  status.message());
   }
+  server->stopped_ = false;
   return server;
 }
+
+Server::Server(PortReservation port, std::string url)
+    : port_(std::move(port)), url_(std::move(url)) {}
 
 Server::~Server() { Stop(Duration()); }
 

@@ -46,12 +46,12 @@ class Server {
   void Stop(Duration patience);
 
  private:
-  Server(PortReservation port, std::string url) : port_(std::move(port)), url_(url) {}
+  Server(PortReservation port, std::string url);
 
   PortReservation port_;
   std::string url_;
   std::unique_ptr<FlightService> service_;
-  std::atomic<bool> stopped_{false};
+  std::atomic<bool> stopped_{true};  ///< nothing runs (yet, or any more)
 };
 
 }  // namespace carryall::server
