@@ -42,6 +42,16 @@ Result<std::unique_ptr<BlockSource>> OpenReplay(const std::shared_ptr<Backend>& 
                             });
 }
 
+// An end that cuts through a sample becomes the end of its stride, as backends do it.
+std::optional<GpsTime> WholeSamples(std::optional<GpsTime> end,
+                                    const ChannelSet& channels, Duration stride) {
+  if (!end) return end;
+  for (const Channel& channel : channels.channels()) {
+    if (!channel.sample_rate.Divides(*end - GpsTime())) return end->Ceil(stride);
+  }
+  return end;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BlockSource>> OpenSource(
@@ -52,6 +62,8 @@ Result<std::unique_ptr<BlockSource>> OpenSource(
   }
   if (!replay) return backend->Stream(std::move(request));
 
+  ARROW_ASSIGN_OR_RAISE(const Duration stride, request.channels->CommonStride());
+  request.end = WholeSamples(request.end, *request.channels, stride);
   std::vector<Channel> raw, derived;
   for (const Channel& channel : request.channels->channels()) {
     (channel.replay_id ? derived : raw).push_back(channel);
@@ -63,7 +75,6 @@ Result<std::unique_ptr<BlockSource>> OpenSource(
 
   // Both parts begin at the same stride of the whole.
   const std::shared_ptr<const ChannelSet> all = request.channels;
-  ARROW_ASSIGN_OR_RAISE(const Duration stride, all->CommonStride());
   if (!request.start) request.start = clock.Now().Floor(stride);
   std::vector<JoinSource::Part> parts(2);
   ARROW_ASSIGN_OR_RAISE(parts[0].channels, ChannelSet::Make(std::move(raw)));
