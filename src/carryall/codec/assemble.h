@@ -8,12 +8,13 @@
 
 namespace carryall::codec {
 
-/// Joins blocks of the same channels that follow each other in time without hole or overlap
-/// (kInvalidArgument otherwise). Views that lie side by side in memory are not copied.
+/// Joins blocks of the same channels that follow each other in time without hole or
+/// overlap (kInvalidArgument otherwise). Views that lie side by side in memory are not
+/// copied.
 Result<SeriesBlock> Concatenate(std::span<const SeriesBlock> blocks);
 
-/// Joins blocks of one span across channels, in the order of `channels`; a channel that no
-/// block carries becomes a gap. Copies nothing. kInvalidArgument if spans differ or a
+/// Joins blocks of one span across channels, in the order of `channels`; a channel that
+/// no block carries becomes a gap. Copies nothing. kInvalidArgument if spans differ or a
 /// channel comes twice.
 Result<SeriesBlock> Combine(std::span<const SeriesBlock> blocks,
                             std::shared_ptr<const ChannelSet> channels);
@@ -23,7 +24,8 @@ Result<SeriesBlock> Combine(std::span<const SeriesBlock> blocks,
 /// 2 MiB-aligned and advised as huge pages. Whatever nobody wrote is a gap at the end; a
 /// validity bitmap exists only for channels that got one.
 ///
-/// Thread rules: Place may run concurrently for blocks of disjoint channels or spans only.
+/// Thread rules: Place may run concurrently for blocks of disjoint channels or spans
+/// only.
 class SpanAssembler {
  public:
   /// kResourceExhausted if the result would exceed `max_bytes`.
@@ -40,7 +42,8 @@ class SpanAssembler {
   /// The part of the span at its start over which every channel has been placed.
   virtual GpsTime complete_until() const = 0;
   /// The first span of at least one `stride` for which no channel was placed, if any.
-  virtual std::optional<std::pair<GpsTime, GpsTime>> FirstFullGap(Duration stride) const = 0;
+  virtual std::optional<std::pair<GpsTime, GpsTime>> FirstFullGap(
+      Duration stride) const = 0;
   virtual int64_t bytes_placed() const = 0;
 
   /// The block; the assembler is spent.

@@ -5,8 +5,8 @@
 
 namespace carryall::codec {
 
-/// Bytes of samples that codec code copied, so that tests can assert "zero copies". Counts
-/// in debug builds only; compiled out with NDEBUG.
+/// Bytes of samples that codec code copied, so that tests can assert "zero copies".
+/// Counts in debug builds only; compiled out with NDEBUG.
 #ifndef NDEBUG
 inline std::atomic<int64_t> g_copied_sample_bytes{0};
 inline void CountCopy(int64_t bytes) { g_copied_sample_bytes += bytes; }

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include <arrow/ipc/writer.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
+
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "carryall/model/series_block.h"
 
@@ -23,17 +23,17 @@ struct EncodeOptions {
   arrow::MemoryPool* pool = arrow::default_memory_pool();
 };
 
-/// Writes the blocks of one stream as IPC payloads (metadata + body buffers) whose metadata
-/// is prepared once and patched for each message. Samples that lie in big runs are referenced,
-/// not copied: a payload keeps its block's owners alive.
+/// Writes the blocks of one stream as IPC payloads (metadata + body buffers) whose
+/// metadata is prepared once and patched for each message. Samples that lie in big runs
+/// are referenced, not copied: a payload keeps its block's owners alive.
 ///
-/// Column form (protocol 2.5): `time` not null, then a list column for each channel in the
-/// order of the set, with field metadata `rate`; gaps are nulls inside full-length lists. A
-/// block of k strides makes one batch of k rows; a shorter block, or a shorter tail, makes a
-/// row of its own length.
-/// Row form: `time, id, data`, one row for each channel covering the whole block, id =
-/// position in the set, table of names in the schema metadata; several data types make one
-/// list column each (docs/wire.md, "Compact form").
+/// Column form (protocol 2.5): `time` not null, then a list column for each channel in
+/// the order of the set, with field metadata `rate`; gaps are nulls inside full-length
+/// lists. A block of k strides makes one batch of k rows; a shorter block, or a shorter
+/// tail, makes a row of its own length. Row form: `time, id, data`, one row for each
+/// channel covering the whole block, id = position in the set, table of names in the
+/// schema metadata; several data types make one list column each (docs/wire.md, "Compact
+/// form").
 ///
 /// Bytes behind a gap are zero on the wire. Not thread safe; one per stream.
 class StreamEncoder {
@@ -55,8 +55,8 @@ std::shared_ptr<arrow::Schema> ColumnSchema(const ChannelSet& channels);
 /// nullable, no metadata). Without gaps the samples are referenced, not copied.
 Result<std::shared_ptr<arrow::RecordBatch>> ToColumnBatch(const SeriesBlock& block);
 
-/// A whole self-contained IPC stream (schema, one batch, end marker) of a block in row form,
-/// ids as given: what a Kafka message holds (protocol 3.4).
+/// A whole self-contained IPC stream (schema, one batch, end marker) of a block in row
+/// form, ids as given: what a Kafka message holds (protocol 3.4).
 Result<std::shared_ptr<arrow::Buffer>> ToRowMessage(const SeriesBlock& block,
                                                     const std::vector<uint32_t>& ids);
 

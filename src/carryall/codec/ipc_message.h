@@ -1,8 +1,8 @@
 #pragma once
 
-#include <memory>
-
 #include <arrow/buffer.h>
+
+#include <memory>
 
 namespace carryall::codec {
 
@@ -19,6 +19,7 @@ struct DecodeLimits {
   int64_t max_decompressed_bytes = int64_t{1} << 30;  ///< of compressed bodies
   int64_t max_rows = 1 << 20;
   int64_t max_samples = int64_t{1} << 31;  ///< a message
+  int64_t max_views = int64_t{1} << 23;    ///< of all blocks of a message
 };
 
 }  // namespace carryall::codec

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <arrow/buffer.h>
+#include <arrow/ipc/writer.h>
+#include <arrow/memory_pool.h>
+
+#include <memory>
+#include <vector>
+
+#include "carryall/base/status.h"
+#include "carryall/model/series_block.h"
+
+namespace carryall::codec {
+
+/// Keeps the memory under a block's views alive.
+using BlockOwners = std::shared_ptr<const std::vector<MemoryOwner>>;
+
+/// A buffer over memory that a block's owners keep alive.
+std::shared_ptr<arrow::Buffer> ReferTo(const uint8_t* data, int64_t bytes,
+                                       BlockOwners owners);
+
+/// Builds the body of one message from pieces. Big runs of samples are referenced, small
+/// ones copied into an arena; runs that lie side by side in memory count as one. A
+/// referenced piece always starts and ends at a multiple of 8 bytes (the bytes before and
+/// after go to the arena), so transports that pad every piece to 8 bytes add nothing.
+/// Internal to codec.
+class BodyWriter {
+ public:
+  /// Runs shorter than this are copied.
+  static constexpr int64_t kReferenceBytes = 8192;
+
+  /// What the arena needs at most for a run of samples, and for anything else.
+  static int64_t ArenaBytesForRun(int64_t bytes) {
+    return bytes < kReferenceBytes ? bytes + 8 : 16;
+  }
+  static int64_t ArenaBytes(int64_t bytes) { return bytes + 8; }
+
+  /// `arena_bytes`: the sum of the above over everything that will be appended.
+  static Result<BodyWriter> Make(int64_t arena_bytes, BlockOwners owners,
+                                 arrow::MemoryPool* pool);
+
+  int64_t position() const { return position_ + run_bytes_; }
+  /// Room for `bytes` to be written before anything else is appended.
+  uint8_t* Append(int64_t bytes);
+  void AppendRun(const uint8_t* src, int64_t bytes);
+  void AppendZeros(int64_t bytes);
+  /// Zeros up to a multiple of 8.
+  void Pad();
+  /// Puts buffers and lengths into the payload.
+  void Finish(arrow::ipc::IpcPayload* payload);
+
+ private:
+  struct Piece {
+    const uint8_t* data;
+    int64_t bytes;
+    bool in_arena;
+  };
+
+  BodyWriter(std::shared_ptr<arrow::Buffer> arena, BlockOwners owners)
+      : arena_(std::move(arena)),
+        owners_(std::move(owners)),
+        next_(arena_->mutable_data()) {}
+
+  uint8_t* Take(int64_t bytes);
+  void Copy(const uint8_t* src, int64_t bytes);
+  void FlushRun();
+
+  std::shared_ptr<arrow::Buffer> arena_;
+  BlockOwners owners_;
+  uint8_t* next_;
+  int64_t position_ = 0;  ///< without the run
+  const uint8_t* run_ = nullptr;
+  int64_t run_bytes_ = 0;
+  std::vector<Piece> pieces_;
+};
+
+}  // namespace carryall::codec
