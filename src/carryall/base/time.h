@@ -33,9 +33,9 @@ class Duration {
   int64_t ns_ = 0;
 };
 
-/// An instant of GPS time: integer nanoseconds since 1980-01-06T00:00:00 UTC, without leap
-/// seconds (IS-GPS-200). The whole int64 range is a legal value; arithmetic near its ends
-/// saturates.
+/// An instant of GPS time: integer nanoseconds since 1980-01-06T00:00:00 UTC, without
+/// leap seconds (IS-GPS-200). The whole int64 range is a legal value; arithmetic near its
+/// ends saturates.
 class GpsTime {
  public:
   constexpr GpsTime() = default;
@@ -44,7 +44,14 @@ class GpsTime {
   static constexpr GpsTime Max() { return GpsTime(std::numeric_limits<int64_t>::max()); }
   static constexpr GpsTime Min() { return GpsTime(std::numeric_limits<int64_t>::min()); }
   constexpr int64_t ns() const { return ns_; }
-  constexpr double seconds() const { return static_cast<double>(ns_) / 1e9; }
+  /// Rounded once, as the quotient of two integers: a double cannot hold the nanoseconds
+  /// of today, so dividing them by 1e9 would lose the last bits of 1000000000.125.
+  constexpr double seconds() const {
+    constexpr int64_t kExact = int64_t{1} << 53;
+    if (-kExact <= ns_ && ns_ <= kExact) return static_cast<double>(ns_) / 1e9;
+    return static_cast<double>(ns_ / 1'000'000'000) +
+           static_cast<double>(ns_ % 1'000'000'000) / 1e9;
+  }
 
   constexpr auto operator<=>(const GpsTime&) const = default;
   constexpr GpsTime operator+(Duration d) const { return GpsTime(Add(ns_, d.ns())); }
@@ -93,8 +100,8 @@ int64_t UnixFromGps(GpsTime time);
 
 /// Seconds as users write them, "1187008882.443", to nanoseconds without rounding through
 /// a double; at most nine decimals. Also accepts ISO date times
-/// ("2017-08-17T12:41:04.43", "2017-08-17 12:41:04 UTC", "2017-08-17"), "now", and "now-60".
-/// Anything else is kInvalidArgument.
+/// ("2017-08-17T12:41:04.43", "2017-08-17 12:41:04 UTC", "2017-08-17"), "now", and
+/// "now-60". Anything else is kInvalidArgument.
 Result<GpsTime> ParseGpsTime(std::string_view text, GpsTime now);
 
 /// Seconds as users write them to a duration ("60", "0.0625").

@@ -18,6 +18,16 @@ TEST(GpsTime, SaturatesInsteadOfWrapping) {
   EXPECT_EQ((GpsTime::Max() - GpsTime::Min()).ns(), INT64_MAX);
 }
 
+TEST(GpsTime, SecondsAreRoundedOnce) {
+  EXPECT_EQ(GpsTime::FromNs(1'000'000'000'125'000'000).seconds(), 1000000000.125);
+  EXPECT_EQ(GpsTime::FromNs(-1'000'000'000'125'000'000).seconds(), -1000000000.125);
+  for (int64_t k = 0; k < 64; ++k) {
+    const GpsTime time = GpsTime::FromNs(1'234'567'890'000'000'000 + k * 15'625'000);
+    EXPECT_EQ(time.seconds(), 1234567890 + static_cast<double>(k) / 64);
+  }
+  EXPECT_EQ(GpsTime::FromNs(100'000'000).seconds(), 0.1);
+}
+
 // Instants published by the IERS and in the GPS signal specification.
 TEST(GpsTime, ConvertsUtcWithLeapSeconds) {
   EXPECT_EQ(GpsFromUnix(315964800'000000000).ns(), 0);
@@ -36,7 +46,8 @@ TEST(ParseGpsTime, KeepsNanosecondsThatADoubleWouldLose) {
 TEST(ParseGpsTime, AcceptsDatesAndNow) {
   const GpsTime now = GpsTime::FromSeconds(1'400'000'000);
   EXPECT_EQ(ParseGpsTime("2011-09-14T01:46:25", now)->ns(), 1'000'000'000'000'000'000);
-  EXPECT_EQ(ParseGpsTime("2011-09-14 01:46:25.5 UTC", now)->ns(), 1'000'000'000'500'000'000);
+  EXPECT_EQ(ParseGpsTime("2011-09-14 01:46:25.5 UTC", now)->ns(),
+            1'000'000'000'500'000'000);
   EXPECT_EQ(ParseGpsTime("1980-01-06", now)->ns(), 0);
   EXPECT_EQ(ParseGpsTime("now", now)->ns(), now.ns());
   EXPECT_EQ(ParseGpsTime("now-60", now)->ns(), 1'399'999'940'000'000'000);
@@ -61,8 +72,9 @@ TEST(FormatSeconds, WritesOnlyTheDecimalsThatAreNeeded) {
 TEST(LeastCommonMultiple, FailsInsteadOfOverflowing) {
   EXPECT_EQ(LeastCommonMultiple(Duration::FromMs(62), Duration::FromMs(1000))->ns(),
             31'000'000'000);
-  EXPECT_FALSE(LeastCommonMultiple(Duration::FromNs(INT64_MAX), Duration::FromNs(INT64_MAX - 1))
-                   .ok());
+  EXPECT_FALSE(
+      LeastCommonMultiple(Duration::FromNs(INT64_MAX), Duration::FromNs(INT64_MAX - 1))
+          .ok());
 }
 
 TEST(Status, KeepsItsKindThroughContext) {
