@@ -107,7 +107,8 @@ class FormulaGenerator final : public Generator {
   void Fill(GpsTime time, int64_t count, uint8_t* out) const override {
     static thread_local std::vector<double> scratch;
     double t[kRun], run[kRun];
-    const double begin = time.seconds();
+    // Rounded once: nanoseconds since 1980 do not fit a double.
+    const auto begin = static_cast<double>(static_cast<long double>(time.ns()) / 1e9L);
     for (int64_t done = 0; done < count; done += kRun) {
       const int64_t part = std::min(count - done, kRun);
       for (int64_t i = 0; i < part; ++i) {
