@@ -1,3 +1,4 @@
+#include <cmath>
 #include <utility>
 
 #include "carryall/formula/algebra.h"
@@ -8,6 +9,13 @@ namespace carryall::formula {
 Expr MakeCompare(Comparison comparison, const Expr& a, const Expr& b) {
   if (a->is_number() && b->is_number()) {
     return MakeTruth(Holds(comparison, Number::Compare(a->number, b->number), 0));
+  }
+  if (a->constant && b->constant && a->kind != Kind::kInvalid &&
+      b->kind != Kind::kInvalid) {
+    const double left = ConstantValue(a), right = ConstantValue(b);
+    const double distance = std::fabs(left - right);
+    if (distance > 1e-12 * std::fabs(right))
+      return MakeTruth(Holds(comparison, left, right));
   }
   return MakeCompareNode(comparison, a, b);
 }

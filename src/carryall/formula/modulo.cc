@@ -33,6 +33,14 @@ Expr OfNumbers(const Expr& p, const Expr& q) {
   return nullptr;
 }
 
+bool HasFloat(const Expr& e) {
+  const bool sum = e->kind == Kind::kAdd;
+  for (const Expr& term : sum ? e->args : std::vector<Expr>{e}) {
+    if (!SplitCoefficient(term).coefficient.exact()) return true;
+  }
+  return false;
+}
+
 /// The greatest whole number that divides every coefficient of `e`; 1 if one is no whole
 /// number.
 Integer Content(const Expr& e) {
@@ -132,11 +140,11 @@ Expr MakeMod(const Expr& a, const Expr& b) {
   Expr outside = MakeMul({MakeNumber(Number::FromInteger(content)), SharedFactors(a, b)});
   Expr p = DivideTerms(a, outside), q = DivideTerms(b, outside);
   const Expr divided_p = p, divided_q = q;
+  const bool inexact = HasFloat(p) || HasFloat(q);
   if (p->kind == Kind::kAdd) {
     p = ReduceTerms(p, q);
   } else {
     const Split sp = SplitCoefficient(p), sq = SplitCoefficient(q);
-    const bool inexact = !sp.coefficient.exact() || !sq.coefficient.exact();
     if (inexact && Modulo(sp.coefficient, sq.coefficient).is_zero()) {
       outside = MakeMul({outside, MakeNumber(sq.coefficient)});
       const Number times = (sp.coefficient / sq.coefficient).Floor();
@@ -152,7 +160,14 @@ Expr MakeMod(const Expr& a, const Expr& b) {
   Expr inner = OfNumbers(p, q);
   if (inner == nullptr) {
     const bool changed = !Same(p, divided_p) || !Same(q, divided_q);
-    inner = changed ? MakeMod(p, q) : MakeCallNode(Function::kMod, {p, q});
+    // Over inexact numbers the common divisor is 1.0, and stays inside.
+    const bool plain = inexact && outside->is_number() && outside->number.is(1);
+    if (plain) {
+      p = MakeMul({MakeNumber(Number::FromDouble(1)), p});
+    } else if (changed) {
+      return MakeMul({outside, MakeMod(p, q)});
+    }
+    inner = MakeCallNode(Function::kMod, {p, q});
   }
   return MakeMul({outside, inner});
 }

@@ -171,14 +171,33 @@ Number Modulo(const Number& a, const Number& b) {
   if (a.exact_ && b.exact_) return a + -(b * (a / b).Floor());
   const double ratio = a.raw() / b.raw();
   if (!a.exact_ && !b.exact_ && ratio == std::floor(ratio)) return Number::FromDouble(0);
+  const int digits = std::max(a.digits_, b.digits_);
+  const auto p = a.Fraction(), q = b.Fraction();
+  if (p && q) {
+    const Number rest = Modulo(*p, *q);
+    if (rest.exact_) return Number::FromDouble(rest.raw(), digits);
+  }
   double rest = std::fmod(a.raw(), b.raw());
   if (rest != 0 && (rest < 0) != (b.raw() < 0)) rest += b.raw();
-  return Number::FromDouble(rest, std::max(a.digits_, b.digits_));
+  return Number::FromDouble(rest, digits);
+}
+
+std::optional<Number> Number::Fraction() const {
+  if (exact_) return *this;
+  int exponent = 0;
+  const double mantissa = std::frexp(value_, &exponent) * 0x1p53;
+  const int shift = exponent - 53;
+  const auto whole = static_cast<Integer>(mantissa);
+  if (shift < -120 || shift > 60) return std::nullopt;
+  return shift < 0 ? FromRatio(whole, static_cast<Integer>(1) << -shift)
+                   : FromInteger(whole << shift);
 }
 
 Number Number::Power(int64_t exponent) const {
   if (!exact_)
-    return FromDouble(std::pow(value_, static_cast<double>(exponent)), digits_);
+    return FromDouble(
+        static_cast<double>(std::pow(static_cast<long double>(value_), exponent)),
+        digits_);
   Number base = exponent < 0 ? FromRatio(denominator_, numerator_) : *this;
   Number out = FromInteger(1);
   for (uint64_t rest = exponent < 0 ? -static_cast<uint64_t>(exponent) : exponent;

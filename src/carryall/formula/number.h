@@ -55,6 +55,9 @@ class Number {
   static int Compare(const Number& a, const Number& b);
 
  private:
+  /// A Float's exact value, if 128 bits hold it.
+  std::optional<Number> Fraction() const;
+
   Number(Integer numerator, Integer denominator)
       : numerator_(numerator), denominator_(denominator) {}
 

@@ -26,6 +26,11 @@ bool Raise(Integer base, int64_t exponent, Integer* out) {
   return true;
 }
 
+double Raised(const Number& base, const Number& exponent) {
+  return static_cast<double>(
+      std::pow(static_cast<long double>(base.raw()), exponent.raw()));
+}
+
 /// base ** (p/q) for 0 < p < q: whole roots come out, 12**(1/2) is 2*3**(1/2).
 Expr ProperRoot(int64_t base, int64_t p, int64_t q) {
   if (base == 1) return MakeInteger(1);
@@ -71,7 +76,7 @@ Expr ExactRoot(const Number& base, const Number& exponent) {
   const Integer p = exponent.numerator(), q = exponent.denominator();
   if (p > kLimit || p < -kLimit || q > kLimit || base.numerator() > INT64_MAX ||
       base.denominator() > INT64_MAX) {
-    return MakeNumber(Number::FromDouble(std::pow(base.raw(), exponent.raw()), 17));
+    return MakeNumber(Number::FromDouble(Raised(base, exponent), 17));
   }
   const Number whole = exponent.Floor();
   const auto shift = static_cast<int64_t>(whole.numerator());
@@ -99,14 +104,14 @@ Expr NumberPower(const Number& base, const Number& exponent) {
       return MakeNumber(base.Power(static_cast<int64_t>(power)));
     }
     if (base.is(1)) return MakeInteger(1);
-    return MakeNumber(Number::FromDouble(std::pow(base.raw(), exponent.raw())));
+    return MakeNumber(Number::FromDouble(Raised(base, exponent)));
   }
   if (base.is_negative() &&
       (exponent.exact() || exponent.raw() != exponent.Floor().raw())) {
     return MakeInvalid("a fractional power of a negative number is not real");
   }
   if (base.exact() && exponent.exact()) return ExactRoot(base, exponent);
-  return MakeNumber(Number::FromDouble(std::pow(base.raw(), exponent.raw())));
+  return MakeNumber(Number::FromDouble(Raised(base, exponent)));
 }
 
 bool IsNonNegative(const Expr& e) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "carryall/formula/expression.h"
 
@@ -56,8 +57,9 @@ inline bool Holds(Comparison comparison, double a, double b) {
   }
 }
 
-/// A function of one argument.
-inline double Apply(Function f, double x) {
+/// A function of one argument, in double or long double.
+template <typename Real>
+Real Apply(Function f, Real x) {
   switch (f) {
     case Function::kSin:
       return std::sin(x);
@@ -98,9 +100,9 @@ inline double Apply(Function f, double x) {
     case Function::kAbs:
       return std::fabs(x);
     case Function::kSign:
-      return Sign(x);
+      return x > 0 ? 1 : x < 0 ? -1 : x;
     default:
-      return std::nan("");
+      return std::numeric_limits<Real>::quiet_NaN();
   }
 }
 
