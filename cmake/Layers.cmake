@@ -18,7 +18,6 @@ set(CARRYALL_LAYER_archive base model kernels codec files)
 set(CARRYALL_LAYER_flight base model kernels codec wire)
 set(CARRYALL_LAYER_client base model kernels codec wire mux flight)
 set(CARRYALL_LAYER_backend base model kernels codec wire metadata)
-set(CARRYALL_LAYER_backend/mock
-    base model kernels formula codec wire metadata backend)
+set(CARRYALL_LAYER_backend/mock base model kernels formula codec wire metadata backend)
 set(CARRYALL_LAYER_backend/archive base model kernels codec wire metadata files archive backend)
 set(CARRYALL_LAYER_server base model kernels codec wire metadata flight backend)
