@@ -117,7 +117,7 @@ def refusal(call, *args, **kwargs):
         result = call(*args, **kwargs)
     except pa.ArrowException as error:
         return Refusal(error)
-    raise AssertionError(f"expected a refusal, got {result!r}")
+    raise AssertionError(f"expected a refusal, got {repr(result)[:300]}")
 
 
 def gps_now():

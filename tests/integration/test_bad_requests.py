@@ -49,7 +49,8 @@ def both(server, body):
         "surrogate", "two", "bom"])
 def test_what_is_no_json_is_refused(server, cheap, body):
     for refused in both(server, body):
-        assert refused.code in ("INVALID_ARGUMENT", "INTERNAL"), refused
+        # A document that is nested without end is refused as too much.
+        assert refused.code in ("INVALID_ARGUMENT", "INTERNAL", "UNAVAILABLE"), refused
         assert len(refused.text) < 2000
 
 
@@ -57,7 +58,8 @@ def test_what_is_no_json_is_refused(server, cheap, body):
 @pytest.mark.parametrize("args", [[], None, 1, "x", {}], ids=json.dumps)
 def test_arguments_must_be_there(server, kind, args):
     for refused in both(server, wire.request(kind, args)):
-        assert refused.code == "INTERNAL" and len(refused.text) > 30, refused
+        expected = "INTERNAL" if args == {} else ("INVALID_ARGUMENT", "INTERNAL")
+        assert refused.code in expected and len(refused.text) > 30, refused
 
 
 def test_reason_names_the_argument(server):
@@ -82,18 +84,20 @@ def test_list_of_too_many_channels_is_refused(server):
     body = wire.describe([f"T{n}:X" for n in range(500_000)])
     assert len(body) < 16 * MiB
     for refused in both(server, body):
-        assert refused.code == "UNAVAILABLE" and "channel" in refused.text, refused
+        assert refused.code == "UNAVAILABLE" and "more than" in refused.text, refused
         assert len(refused.text) < 2000
 
 
 def test_list_of_many_unknown_channels_is_answered_in_few_words(server, cheap):
-    for refused in both(server, wire.describe([f"T1:INT-NOT{n}" for n in range(50_000)])):
-        assert refused.code == "UNAVAILABLE" and "T1:INT-NOT0" in refused.text, refused
-        assert len(refused.text) < 10_000
+    names = [f"T1:INT-NOT{n}" for n in range(50_000)]
+    refused = wire.refusal(wire.get, server, wire.describe(names))
+    assert refused.code == "UNAVAILABLE" and "T1:INT-NOT" in refused.text, refused
+    assert len(refused.text) < 10_000
 
 
 @pytest.mark.parametrize("name", ["", ":", "T1", "T1:\0", "T1:FLT-F32\n", "T1:" + 100_000 * "x",
-                                  "T1:\N{SNOWMAN}", "\u202eT1:FLT-F32"], ids=ascii)
+                                  "T1:\N{SNOWMAN}", "T1:\x1b[31m"],
+                         ids=lambda name: ascii(name)[:20])
 @pytest.mark.parametrize("make", [wire.describe, lambda c: wire.stream(c, T0, T0 + STRIDE)],
                          ids=["describe", "stream"])
 def test_strange_names_are_unknown_channels(server, cheap, name, make):
@@ -101,7 +105,7 @@ def test_strange_names_are_unknown_channels(server, cheap, name, make):
     assert refused.code == "UNAVAILABLE", refused
     assert len(refused.text) < 10_000
     # What goes into a log or onto a terminal has no control characters.
-    assert refused.text.isprintable() or name.isprintable()
+    assert refused.text.isprintable()
 
 
 def test_error_text_carries_no_control_characters_into_the_log(server):
