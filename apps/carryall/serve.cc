@@ -98,7 +98,7 @@ int Serve(const GlobalOptions& global, const ServeOptions& serve,
 void AddServeCommand(CLI::App& app, GlobalOptions& global) {
   CLI::App* command =
       app.add_subcommand("serve", "Serve data over the Arrakis protocol.");
-  command->require_subcommand(1);
+  command->require_subcommand(0, 1);
   auto serve = std::make_shared<ServeOptions>();
   command
       ->add_option("-s,--scope-map,--scope-map-file", serve->scope_map,
@@ -109,7 +109,14 @@ void AddServeCommand(CLI::App& app, GlobalOptions& global) {
       "of 127.0.0.1.");
   AddServeMockCommand(*command, global, *serve);
   AddServeArchiveCommand(*command, global, *serve);
-  command->callback([serve] {});  // keeps the options
+  // Runs after the callback of the backend's command, and keeps the options alive.
+  command->callback([serve, &global] {
+    if (global.run) return;
+    global.run = [] {
+      return FailUsage(Error(ErrorKind::kInvalidArgument,
+                             "which backend is to be served? mock or archive"));
+    };
+  });
 }
 
 }  // namespace carryall::apps

@@ -32,8 +32,10 @@ void AddServeMockCommand(CLI::App& serve_command, GlobalOptions& global,
       ->add_option("--with-faults", options->fault_mode,
                    "partial-gaps, full-gaps, latency, stall or duplicates")
       ->type_name("MODE");
-  command->add_option("--fault-interval", options->fault_interval,
-                      "every how many strides, by default 10");
+  command
+      ->add_option("--fault-interval", options->fault_interval,
+                   "every how many strides, by default 10")
+      ->check(CLI::PositiveNumber);
   command->add_option("--fault-value", options->fault_value,
                       "probability of a missing sample, or seconds to wait");
   command->callback([options, &global, &serve] {

@@ -1,0 +1,90 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "command.h"
+#include "session.h"
+
+namespace carryall::apps {
+namespace {
+
+constexpr const char* kUrlHelp =
+    "A server is [grpc://]HOST[:PORT]. Without a port 31206 is taken, without a host\n"
+    "localhost; an IPv6 address stands in brackets. Without --url the environment "
+    "variable\n"
+    "ARRAKIS_SERVER says which server is asked, and without that "
+    "grpc://localhost:31206.\n";
+
+// Help without the lists of what excludes what, which the program says where it matters.
+class ShortHelp final : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string out;
+    if (option->get_type_size() != 0 && !option->get_positional()) {
+      out = " " + option->get_type_name();
+    }
+    return option->get_expected_max() > 1 ? out + " ..." : out;
+  }
+};
+
+void AddCommands(CLI::App& app, GlobalOptions& global) {
+  AddFindCommand(app, global);
+  AddCountCommand(app, global);
+  AddDescribeCommand(app, global);
+  AddFetchCommand(app, global);
+  AddStreamCommand(app, global);
+  AddServerInfoCommand(app, global);
+  AddDomainsCommand(app, global);
+  AddScopeMapCommand(app, global);
+  AddReplaysCommand(app, global);
+  AddServeCommand(app, global);
+  AddImportCommand(app, global);
+  AddCompletionCommand(app, global);
+}
+
+void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
+  app.set_version_flag("--version", "carryall " CARRYALL_VERSION);
+  app.add_option("-u,--url", global.url, "the server to ask; serve: where to listen")
+      ->type_name("URL");
+  app.add_flag_callback(
+      "--url-help", [] { throw CLI::CallForVersion(kUrlHelp, 0); },
+      "how a server's URL is written");
+  CLI::Option* quiet = app.add_flag("-q,--quiet", global.quiet, "log warnings only");
+  app.add_flag("-v,--verbose", global.verbose, "log details")->excludes(quiet);
+}
+
+int Run(int argc, char** argv) {
+  CLI::App app("Arrakis data, served and read at high rates.", "carryall");
+  GlobalOptions global;
+  app.formatter(std::make_shared<ShortHelp>());
+  // Commands inherit this: what they do not know is looked up outside of them, so that
+  // the global options may stand before and after a command's name.
+  app.fallthrough();
+  app.require_subcommand(0, 1);
+  AddGlobalOptions(app, global);
+  AddCommands(app, global);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    return ReportError(Error(ErrorKind::kInvalidArgument, "{}", e.what()));
+  }
+  if (!global.run) {
+    std::fputs(app.help().c_str(), stdout);
+    return 0;
+  }
+  return global.run();
+}
+
+}  // namespace
+}  // namespace carryall::apps
+
+int main(int argc, char** argv) {
+  try {
+    return carryall::apps::Run(argc, argv);
+  } catch (const std::exception& e) {
+    return carryall::apps::ReportError(
+        carryall::Error(carryall::ErrorKind::kInternal, "{}", e.what()));
+  }
+}

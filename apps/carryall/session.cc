@@ -1,0 +1,118 @@
+#include "session.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "carryall/wire/error_table.h"
+#include "interrupt.h"
+#include "log_to_stderr.h"
+#include "text.h"
+
+namespace carryall::apps {
+namespace {
+
+// -q and -v, else ARRAKIS_LOG_LEVEL, else warnings: answers go to standard output, and
+// standard error stays empty where nothing is wrong.
+Result<LogLevel> LevelOf(const GlobalOptions& global) {
+  if (global.verbose) return LogLevel::kDebug;
+  if (global.quiet) return LogLevel::kWarning;
+  const char* variable = std::getenv("ARRAKIS_LOG_LEVEL");
+  if (variable == nullptr || *variable == '\0') return LogLevel::kWarning;
+  std::string name = variable;
+  std::transform(name.begin(), name.end(), name.begin(), ::toupper);
+  if (name == "DEBUG") return LogLevel::kDebug;
+  if (name == "INFO") return LogLevel::kInfo;
+  if (name == "WARNING" || name == "WARN") return LogLevel::kWarning;
+  if (name == "ERROR" || name == "CRITICAL") return LogLevel::kError;
+  return Error(ErrorKind::kInvalidArgument,
+               "ARRAKIS_LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, got '{}'",
+               variable);
+}
+
+// What a finished verb exits with.
+int Finish(Status status, Session& session) {
+  const Status written = session.out().Flush();
+  if (session.out().reader_gone()) return 0;
+  if (status.ok()) status = written;
+  const int number = InterruptSignal();
+  if (!status.ok() && KindOf(status) == ErrorKind::kCancelled && number != 0) {
+    return 128 + number;
+  }
+  return status.ok() ? 0 : ReportError(status);
+}
+
+}  // namespace
+
+void AddClientOptions(CLI::App& command, ClientSettings& settings) {
+  command
+      .add_option("--timeout", settings.timeout,
+                  "longest wait for a connection, an answer or more data")
+      ->type_name("SECONDS");
+}
+
+Session::Session(std::shared_ptr<client::Client> client, bool shows_progress)
+    : client_(std::move(client)), out_(STDOUT_FILENO), shows_progress_(shows_progress) {}
+
+Result<std::unique_ptr<Session>> Session::Open(const GlobalOptions& global,
+                                               const ClientSettings& settings) {
+  std::signal(SIGPIPE, SIG_IGN);
+  RememberInterrupts();
+  ARROW_ASSIGN_OR_RAISE(const LogLevel level, LevelOf(global));
+  LogToStderr(level);
+  client::ClientOptions options;
+  options.url = global.url;
+  options.codec = settings.codec;
+  if (!settings.timeout.empty()) {
+    const Result<Duration> timeout = ParseSeconds(settings.timeout);
+    if (!timeout.ok()) return OptionError("--timeout", timeout.status());
+    if (*timeout <= Duration()) {
+      return Error(ErrorKind::kInvalidArgument, "--timeout: must be above 0");
+    }
+    options.connect_timeout = std::min(options.connect_timeout, *timeout);
+    options.answer_timeout = *timeout;
+    options.silence_timeout = *timeout;
+  }
+  ARROW_ASSIGN_OR_RAISE(auto client, client::Client::Make(std::move(options)));
+  const bool shows_progress = !global.quiet && isatty(STDERR_FILENO) == 1;
+  return std::unique_ptr<Session>(new Session(std::move(client), shows_progress));
+}
+
+client::CallContext Session::context() const {
+  client::CallContext context;
+  context.poll = &CheckInterrupt;
+  return context;
+}
+
+int RunVerb(const GlobalOptions& global, const ClientSettings& settings,
+            const std::function<Status(Session&)>& verb) {
+  const Result<std::unique_ptr<Session>> session = Session::Open(global, settings);
+  if (!session.ok()) return ReportError(session.status());
+  return Finish(verb(**session), **session);
+}
+
+void AddPlainCommand(CLI::App& app, GlobalOptions& global, const char* name,
+                     const char* description, Status (*verb)(Session&)) {
+  CLI::App* command = app.add_subcommand(name, description);
+  auto settings = std::make_shared<ClientSettings>();
+  AddClientOptions(*command, *settings);
+  command->callback([&global, settings, verb] {
+    global.run = [&global, settings, verb] { return RunVerb(global, *settings, verb); };
+  });
+}
+
+int ReportError(const Status& status) {
+  const std::string line = fmt::format("carryall: {}\n", Printable(status.message()));
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  return static_cast<int>(wire::RowOf(status).exit);
+}
+
+Status OptionError(std::string_view option, const Status& status) {
+  return WithContext(status, option);
+}
+
+}  // namespace carryall::apps

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "carryall/client/client.h"
+#include "command.h"
+#include "output.h"
+
+namespace carryall::apps {
+
+/// Options of every verb that talks to a server.
+struct ClientSettings {
+  std::string timeout;  ///< seconds; empty: the client's defaults
+  std::string codec = "none";
+};
+
+/// Adds --timeout.
+void AddClientOptions(CLI::App& command, ClientSettings& settings);
+
+/// What a verb of the client works with. One thread.
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> Open(const GlobalOptions& global,
+                                               const ClientSettings& settings);
+
+  client::Client& client() { return *client_; }
+  Output& out() { return out_; }
+  /// Ends calls on Ctrl-C.
+  client::CallContext context() const;
+  /// Whether to show how far a call is: standard error is a terminal, and not --quiet.
+  bool shows_progress() const { return shows_progress_; }
+
+ private:
+  Session(std::shared_ptr<client::Client> client, bool shows_progress);
+
+  std::shared_ptr<client::Client> client_;
+  Output out_;
+  bool shows_progress_;
+};
+
+/// Opens a session, runs the verb, writes what is left of its output and reports its
+/// error. Gives the exit status.
+int RunVerb(const GlobalOptions& global, const ClientSettings& settings,
+            const std::function<Status(Session&)>& verb);
+
+/// Adds a command that has no options of its own.
+void AddPlainCommand(CLI::App& app, GlobalOptions& global, const char* name,
+                     const char* description, Status (*verb)(Session&));
+
+/// Writes "carryall: <message>" as one line to standard error; gives the exit status of
+/// the error table.
+int ReportError(const Status& status);
+
+/// kInvalidArgument with the option's name in front.
+Status OptionError(std::string_view option, const Status& status);
+
+}  // namespace carryall::apps

@@ -1,0 +1,156 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+
+#include "block_printer.h"
+#include "carryall/files/writer.h"
+#include "channel_names.h"
+#include "command.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "query_options.h"
+#include "session.h"
+
+namespace carryall::apps {
+namespace {
+
+struct Options {
+  std::vector<std::string> names;
+  SpanOptions span;
+  std::string stride, on_gap, file;
+  bool latency = false;
+  BlockFormat format = BlockFormat::kTable;
+  ClientSettings client;
+};
+
+// Where blocks go: a file, or standard output.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual Status Write(const SeriesBlock& block) = 0;
+  virtual Status Close() = 0;
+};
+
+class FileSink final : public Sink {
+ public:
+  FileSink(std::unique_ptr<files::BlockWriter> writer, const client::StreamOptions& span,
+           Session& session)
+      : writer_(std::move(writer)),
+        progress_(session.shows_progress(), span.start, span.end) {}
+  Status Write(const SeriesBlock& block) override {
+    ARROW_RETURN_NOT_OK(writer_->Write(block));
+    progress_.Update(writer_->bytes_written(), block.end(), "");
+    return Status::OK();
+  }
+  Status Close() override { return writer_->Close(); }
+
+ private:
+  std::unique_ptr<files::BlockWriter> writer_;
+  ProgressLine progress_;
+};
+
+class OutputSink final : public Sink {
+ public:
+  OutputSink(const Options& options, Session& session)
+      : out_(session.out()),
+        format_(options.format),
+        latency_(options.latency),
+        printer_(BlockPrinter::Make(options.format, &out_)) {}
+  Status Write(const SeriesBlock& block) override {
+    std::optional<Duration> latency;
+    if (latency_) latency = Clock::System().Now() - block.time();
+    printer_->Print(block, latency);
+    if (latency && format_ != BlockFormat::kTable) {
+      fmt::print(stderr, "block {} latency: {:.6f} s\n", count_, latency->seconds());
+    }
+    ++count_;
+    return out_.Flush();
+  }
+  Status Close() override { return Status::OK(); }
+
+ private:
+  Output& out_;
+  BlockFormat format_;
+  bool latency_;
+  std::unique_ptr<BlockPrinter> printer_;
+  int64_t count_ = 0;
+};
+
+Result<client::StreamOptions> StreamOptionsOf(const Options& options) {
+  ARROW_ASSIGN_OR_RAISE(client::StreamOptions out, StreamOptionsOf(options.span));
+  if (!options.stride.empty()) {
+    const Result<Duration> stride = ParseSeconds(options.stride);
+    if (!stride.ok()) return OptionError("--stride", stride.status());
+    out.stride = *stride;
+  }
+  if (options.on_gap == "fill") out.on_gap = mux::OnGap::kFill;
+  if (options.on_gap == "skip") out.on_gap = mux::OnGap::kSkip;
+  if (options.on_gap == "raise") out.on_gap = mux::OnGap::kRaise;
+  return out;
+}
+
+Result<std::unique_ptr<Sink>> MakeSink(const Options& options,
+                                       const client::StreamOptions& span,
+                                       const client::BlockStream& stream,
+                                       Session& session) {
+  if (options.file.empty()) return std::make_unique<OutputSink>(options, session);
+  ARROW_ASSIGN_OR_RAISE(auto writer,
+                        files::BlockWriter::Open(options.file, stream.channels()));
+  return std::make_unique<FileSink>(std::move(writer), span, session);
+}
+
+Status Stream(const Options& options, Session& session) {
+  if (!options.file.empty()) ARROW_RETURN_NOT_OK(files::FormatOfPath(options.file));
+  ARROW_ASSIGN_OR_RAISE(const std::vector<std::string> names,
+                        ExpandNames(options.names, std::cin));
+  ARROW_ASSIGN_OR_RAISE(const client::StreamOptions span, StreamOptionsOf(options));
+  const client::CallContext context = session.context();
+  ARROW_ASSIGN_OR_RAISE(const auto stream, session.client().Stream(names, span, context));
+  ARROW_ASSIGN_OR_RAISE(const auto sink, MakeSink(options, span, *stream, session));
+  while (true) {
+    Result<std::optional<SeriesBlock>> block = stream->Next(context);
+    // A stream may have no end: Ctrl-C is how it is meant to be stopped.
+    if (!block.ok() && InterruptSignal() == SIGINT) break;
+    ARROW_RETURN_NOT_OK(block.status());
+    if (!*block) break;
+    const Status written = sink->Write(**block);
+    if (!written.ok() && InterruptSignal() == SIGINT) break;
+    ARROW_RETURN_NOT_OK(written);
+  }
+  return sink->Close();
+}
+
+}  // namespace
+
+void AddStreamCommand(CLI::App& app, GlobalOptions& global) {
+  CLI::App* command = app.add_subcommand(
+      "stream",
+      "Get blocks as they come: live, from --start on, or a span. Ctrl-C ends it.");
+  auto options = std::make_shared<Options>();
+  AddChannelNames(*command, options->names);
+  AddSpanOptions(*command, options->span);
+  command->add_option("--stride", options->stride, "length of a block")
+      ->type_name("SECONDS");
+  command
+      ->add_option("--on-gap", options->on_gap,
+                   "where every channel is missing: a masked block, none, or an error")
+      ->check(CLI::IsMember({"fill", "skip", "raise"}));
+  command->add_flag("--latency", options->latency, "say how old blocks are");
+  command
+      ->add_option("-o,--output", options->file,
+                   "write to a file: .h5 .hdf5 .arrow .feather .parquet")
+      ->type_name("FILE");
+  AddBlockFormats(*command, options->format);
+  command
+      ->add_option("--codec", options->client.codec, "compression to ask the server for")
+      ->check(CLI::IsMember({"none", "lz4", "zstd"}));
+  AddClientOptions(*command, options->client);
+  command->callback([&global, options] {
+    global.run = [&global, options] {
+      return RunVerb(global, options->client,
+                     [&](Session& session) { return Stream(*options, session); });
+    };
+  });
+}
+
+}  // namespace carryall::apps
