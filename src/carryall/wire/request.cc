@@ -43,7 +43,8 @@ Status CheckShape(std::string_view json) {
     } else if (c == '}' || c == ']') {
       --depth;
     } else if (c == ',' && ++commas > kMaxJsonCommas) {
-      return Error(ErrorKind::kResourceExhausted, "request has more than {} values",
+      return Error(ErrorKind::kResourceExhausted,
+                   "request is too large: more than {} values, channels among them",
                    kMaxJsonCommas);
     }
   }
