@@ -103,7 +103,7 @@ Status RouterStore::Load() {
     map.servers.push_back(std::move(own));
   }
   auto router = std::make_shared<const Router>(std::move(map), local);
-  Log(LogLevel::kInfo, "scope map: {} servers, {} replays, this server is {}",
+  Log(LogLevel::kInfo, "scope map: servers={} replays={} local={}",
       router->map().servers.size(), router->map().replays.size(), router->local().url);
   std::lock_guard lock(mutex_);
   router_ = std::move(router);
