@@ -56,8 +56,8 @@ struct StreamOptions {
   int64_t max_result_bytes = int64_t{64} << 30;   ///< fetch only
 };
 
-/// The defaults that ARRAKIS_ONGAP and ARRAKIS_ONDROP ask for; kInvalidArgument naming the
-/// variable if its value is none of fill, skip, raise / ignore, warn, raise.
+/// The defaults that ARRAKIS_ONGAP and ARRAKIS_ONDROP ask for; kInvalidArgument naming
+/// the variable if its value is none of fill, skip, raise / ignore, warn, raise.
 Result<mux::OnGap> OnGapFromEnvironment();
 Result<mux::OnDrop> OnDropFromEnvironment();
 
@@ -99,9 +99,9 @@ class Client {
   virtual Result<SeriesBlock> Fetch(const std::vector<std::string>& channels,
                                     const StreamOptions& options,
                                     const CallContext& context = {}) = 0;
-  virtual Result<std::unique_ptr<BlockStream>> Stream(const std::vector<std::string>& channels,
-                                                      const StreamOptions& options,
-                                                      const CallContext& context = {}) = 0;
+  virtual Result<std::unique_ptr<BlockStream>> Stream(
+      const std::vector<std::string>& channels, const StreamOptions& options,
+      const CallContext& context = {}) = 0;
 
   /// The JSON of the actions, as the server sent it.
   virtual Result<std::string> ServerInfo(const CallContext& context = {}) = 0;

@@ -1,0 +1,154 @@
+#include "carryall/client/metadata.h"
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "carryall/client/batch_inbox.h"
+#include "carryall/wire/schemas.h"
+
+namespace carryall::client {
+namespace {
+
+using OnBatch = std::function<Result<bool>(const arrow::RecordBatch&)>;
+
+/// Reads all endpoints at once and calls `on_batch` on this thread as batches arrive,
+/// until it says that it has enough. An endpoint that fails does not keep the others'
+/// batches back; its error is the result in the end.
+Status ReadAll(const Session& session, const std::vector<Endpoint>& endpoints,
+               const std::string& what, const flight::Headers& headers, bool can_resume,
+               const OnBatch& on_batch, const CallContext& context) {
+  const auto inbox = std::make_shared<BatchInbox>();
+  std::vector<std::unique_ptr<flight::MessageReader>> readers;
+  struct Closer {
+    BatchInbox* inbox;
+    ~Closer() { inbox->Close(); }
+  } closer{inbox.get()};  // before the readers are waited for
+  for (const Endpoint& endpoint : endpoints) {
+    auto options = session.ReadOptions(endpoint, what, headers);
+    options.silence_timeout = session.options().answer_timeout;
+    readers.push_back(flight::MessageReader::Start(
+        session.pool(), std::move(options),
+        BatchInbox::SinkFor(inbox, readers.size(), endpoint.ticket, can_resume)));
+  }
+  Status failed;
+  for (size_t open = readers.size(); open > 0;) {
+    SteadyTime deadline = SteadyTime::max();
+    for (const auto& reader : readers) {
+      if (reader != nullptr) deadline = std::min(deadline, reader->deadline());
+    }
+    // A reader's next wait may have a nearer deadline than the one it is in now.
+    deadline =
+        std::min(deadline, SteadyNow() + ToChrono(session.options().answer_timeout));
+    ARROW_ASSIGN_OR_RAISE(auto taken, inbox->Take(deadline, ToInterrupt(context)));
+    if (!taken) {
+      for (const auto& reader : readers) {
+        if (reader != nullptr) ARROW_RETURN_NOT_OK(reader->Expired(SteadyNow()));
+      }
+    } else if (taken->batch != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(const bool more, on_batch(*taken->batch));
+      if (!more) return Status::OK();
+    } else {
+      if (failed.ok()) failed = taken->status;
+      readers[taken->reader].reset();
+      --open;
+    }
+  }
+  return failed;
+}
+
+wire::Request RequestOf(wire::RequestType type, const wire::FindArgs& args) {
+  return {type, args, std::nullopt};
+}
+
+}  // namespace
+
+Status Find(const Session& session, const wire::FindArgs& args,
+            const std::function<bool(const Channel&)>& visit,
+            const CallContext& context) {
+  const flight::Headers headers = CallHeaders();
+  ARROW_ASSIGN_OR_RAISE(
+      const auto endpoints,
+      session.Plan(RequestOf(wire::RequestType::kFind, args), headers, context));
+  // A single server's answer that came in one go has no duplicates.
+  std::unordered_set<std::string> seen;
+  const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
+    ARROW_ASSIGN_OR_RAISE(const auto channels, wire::DecodeMetadata(batch));
+    for (const Channel& channel : channels) {
+      if (!seen.insert(channel.name + '\n' + channel.replay_id.value_or("")).second) {
+        continue;
+      }
+      if (!visit(channel)) return false;
+    }
+    return true;
+  };
+  return ReadAll(session, endpoints, "channels matching " + args.pattern, headers,
+                 /*can_resume=*/true, on_batch, context);
+}
+
+Result<int64_t> Count(const Session& session, const wire::FindArgs& args,
+                      const CallContext& context) {
+  const flight::Headers headers = CallHeaders();
+  ARROW_ASSIGN_OR_RAISE(
+      const auto endpoints,
+      session.Plan(RequestOf(wire::RequestType::kCount, args), headers, context));
+  int64_t total = 0;
+  const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
+    ARROW_ASSIGN_OR_RAISE(const int64_t count, wire::DecodeCount(batch));
+    if (__builtin_add_overflow(total, count, &total)) {
+      return Error(ErrorKind::kCorrupt, "{}: counts beyond all measure", session.url());
+    }
+    return true;
+  };
+  ARROW_RETURN_NOT_OK(ReadAll(session, endpoints, "count of " + args.pattern, headers,
+                              /*can_resume=*/false, on_batch, context));
+  return total;
+}
+
+Result<std::vector<Channel>> Describe(const Session& session,
+                                      const wire::DescribeArgs& args,
+                                      const flight::Headers& headers,
+                                      const CallContext& context) {
+  if (args.channels.empty()) {
+    return Error(ErrorKind::kInvalidArgument, "no channels were asked for");
+  }
+  wire::DescribeArgs unique = args;
+  unique.channels.clear();
+  std::unordered_map<std::string, size_t> places;
+  for (const std::string& name : args.channels) {
+    if (places.emplace(name, unique.channels.size()).second) {
+      unique.channels.push_back(name);
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto endpoints,
+                        session.Plan({wire::RequestType::kDescribe, unique, std::nullopt},
+                                     headers, context));
+  std::vector<std::optional<Channel>> found(unique.channels.size());
+  const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
+    ARROW_ASSIGN_OR_RAISE(auto channels, wire::DecodeMetadata(batch));
+    for (Channel& channel : channels) {
+      const auto place = places.find(channel.name);
+      if (place == places.end() || found[place->second]) continue;
+      found[place->second] = std::move(channel);
+    }
+    return true;
+  };
+  ARROW_RETURN_NOT_OK(ReadAll(session, endpoints,
+                              "description of " + NameSome(unique.channels), headers,
+                              /*can_resume=*/true, on_batch, context));
+  std::vector<Channel> described;
+  std::vector<std::string> missing;
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (found[i]) {
+      described.push_back(*std::move(found[i]));
+    } else {
+      missing.push_back(unique.channels[i]);
+    }
+  }
+  if (!missing.empty()) {
+    return Error(ErrorKind::kUnavailable, "{}: no server describes {}", session.url(),
+                 NameSome(missing));
+  }
+  return described;
+}
+
+}  // namespace carryall::client

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <functional>
+
+#include "carryall/client/session.h"
+
+namespace carryall::client {
+
+/// The calls of Client of the same names.
+Status Find(const Session& session, const wire::FindArgs& args,
+            const std::function<bool(const Channel&)>& visit, const CallContext& context);
+Result<int64_t> Count(const Session& session, const wire::FindArgs& args,
+                      const CallContext& context);
+Result<std::vector<Channel>> Describe(const Session& session,
+                                      const wire::DescribeArgs& args,
+                                      const flight::Headers& headers,
+                                      const CallContext& context);
+
+}  // namespace carryall::client

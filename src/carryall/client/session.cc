@@ -1,0 +1,113 @@
+#include "carryall/client/session.h"
+
+#include "carryall/wire/request_id.h"
+#include "carryall/wire/url.h"
+
+namespace carryall::client {
+namespace {
+
+// A plan is a server's word; each endpoint costs a thread and a connection.
+constexpr size_t kMaxEndpoints = 4096;
+
+}  // namespace
+
+Session::Session(ClientOptions options, std::string url)
+    : options_(std::move(options)),
+      url_(std::move(url)),
+      pool_(std::make_shared<flight::ConnectionPool>(
+          flight::ConnectionOptions{options_.connect_timeout, options_.token})) {}
+
+Result<std::shared_ptr<const Session>> Session::Make(ClientOptions options) {
+  ARROW_ASSIGN_OR_RAISE(const auto url, wire::ResolveServerUrl(options.url));
+  ARROW_RETURN_NOT_OK(wire::CodecFromName(options.codec));
+  for (const auto& [name, value] :
+       {std::pair{"connect", std::optional(options.connect_timeout)},
+        std::pair{"answer", std::optional(options.answer_timeout)},
+        std::pair{"silence", options.silence_timeout}}) {
+    if (value && value->ns() <= 0) {
+      return Error(ErrorKind::kInvalidArgument, "{} timeout must be positive, not {}",
+                   name, ToString(*value));
+    }
+  }
+  return std::shared_ptr<const Session>(new Session(std::move(options), url.ToString()));
+}
+
+Result<std::vector<Endpoint>> Session::Plan(const wire::Request& request,
+                                            const flight::Headers& headers,
+                                            const CallContext& context) const {
+  const std::string command = wire::SerializeRequest(request);
+  ARROW_RETURN_NOT_OK(wire::ParseRequest(command));
+  ARROW_ASSIGN_OR_RAISE(auto lease, pool_->Acquire(url_));
+  auto info = lease->GetFlightInfo(command, headers, options_.answer_timeout,
+                                   ToInterrupt(context));
+  if (!info.ok()) lease.Drop();
+  ARROW_RETURN_NOT_OK(info);
+  if ((*info)->endpoints().size() > kMaxEndpoints) {
+    return Error(ErrorKind::kResourceExhausted, "{}: a plan of {} endpoints, at most {}",
+                 url_, (*info)->endpoints().size(), kMaxEndpoints);
+  }
+  std::vector<Endpoint> endpoints;
+  for (const auto& planned : (*info)->endpoints()) {
+    ARROW_ASSIGN_OR_RAISE(auto endpoint, Complete(planned));
+    endpoints.push_back(std::move(endpoint));
+  }
+  return endpoints;
+}
+
+Result<Endpoint> Session::Complete(const arrow::flight::FlightEndpoint& planned) const {
+  Endpoint endpoint;
+  endpoint.ticket = planned.ticket.ticket;
+  std::string unreadable;
+  for (const auto& location : planned.locations) {
+    const std::string text = location.ToString();
+    const auto parsed = wire::ParseServerUrl(text);
+    if (wire::IsReuseLocation(text)) {
+      endpoint.urls.push_back(url_);
+    } else if (parsed.ok()) {
+      endpoint.urls.push_back(parsed->ToString());
+    } else {
+      unreadable += (unreadable.empty() ? "" : ", ") + text;
+    }
+  }
+  if (planned.locations.empty()) endpoint.urls.push_back(url_);
+  if (endpoint.urls.empty()) {
+    return Error(
+        ErrorKind::kUnsupported,
+        "{}: a part of the answer can only be read from locations of another kind "
+        "than Flight: {}",
+        url_, unreadable);
+  }
+  return endpoint;
+}
+
+Result<std::string> Session::Act(const std::string& type,
+                                 const CallContext& context) const {
+  ARROW_ASSIGN_OR_RAISE(auto lease, pool_->Acquire(url_));
+  auto body = flight::Connection::DoAction(lease.connection(), type, CallHeaders(),
+                                           options_.answer_timeout, ToInterrupt(context));
+  if (!body.ok()) lease.Drop();
+  return body;
+}
+
+flight::ReadOptions Session::ReadOptions(const Endpoint& endpoint, std::string what,
+                                         flight::Headers headers) const {
+  flight::ReadOptions read;
+  read.urls = endpoint.urls;
+  read.what = std::move(what);
+  read.headers = std::move(headers);
+  read.connect_timeout = options_.connect_timeout;
+  read.answer_timeout = options_.answer_timeout;
+  return read;
+}
+
+flight::Headers CallHeaders() {
+  return {{std::string(wire::kRequestIdHeader), wire::RequestId("")}};
+}
+
+std::string NameSome(const std::vector<std::string>& names) {
+  if (names.empty()) return "nothing";
+  if (names.size() == 1) return names.front();
+  return fmt::format("{} +{} more", names.front(), names.size() - 1);
+}
+
+}  // namespace carryall::client

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "carryall/client/session.h"
+#include "carryall/client/time_span.h"
+
+namespace carryall::client {
+
+/// One endpoint of a stream and its part of the whole.
+struct StreamEndpoint {
+  Endpoint endpoint;
+  std::string what;  ///< its channels, for messages
+  std::shared_ptr<const ChannelSet> channels;
+  std::vector<int32_t> positions;     ///< of its channels in the plan's set
+  std::optional<GpsTime> start, end;  ///< what its ticket asks for
+};
+
+/// How a stream will be read: by endpoint, in the order of their starts.
+struct StreamPlan {
+  std::shared_ptr<const ChannelSet> channels;  ///< in the order asked for
+  Duration native_stride;                      ///< common to all channels
+  std::vector<StreamEndpoint> endpoints;
+  flight::Headers headers;
+
+  /// Whether two endpoints carry a channel in common (time slices, say).
+  bool has_shared_channels() const;
+};
+
+/// Describes the channels (each name once, in the order given) and plans the stream over
+/// `span`, rounded outward to whole native strides: servers cut blocks at multiples of
+/// the stride, and what lies outside the span is cut off on arrival.
+///
+/// kInvalidArgument naming a channel that has no stride, kUnavailable naming channels
+/// that no endpoint carries, kCorrupt if several endpoints come with tickets that cannot
+/// be read.
+Result<StreamPlan> PlanStream(const Session& session,
+                              const std::vector<std::string>& names,
+                              const StreamOptions& options, const TimeSpan& span,
+                              const CallContext& context);
+
+/// The header that asks our own servers for batches of several strides in the compact
+/// form; nothing where `options` say not to.
+flight::Headers AcceptHeaders(const ClientOptions& options, const ChannelSet& channels,
+                              Duration stride, int64_t target_bytes);
+
+}  // namespace carryall::client
