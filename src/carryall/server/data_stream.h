@@ -13,8 +13,10 @@
 
 namespace carryall::server {
 
-/// The longest a stream waits before it looks whether its client is still there.
-inline constexpr Duration kHeartbeat = Duration::FromMs(50);
+/// The longest a stream waits before it looks whether its client is still there: less
+/// than the 100 ms in which a cancellation is to be noticed, more than the usual stride,
+/// so that a live stream wakes once a stride.
+inline constexpr Duration kHeartbeat = Duration::FromMs(70);
 
 /// The answer to a Stream request: pulls blocks from a source and hands them to Flight as
 /// prepared payloads. The transport pulls, so at most one batch is ready and unsent.
