@@ -1,0 +1,6 @@
+// IPC bytes of column batches to usable series, from C++.
+#include "harness/decode_case.h"
+
+int main(int argc, char** argv) {
+  return bench::RunDecodeTask(bench::Layout::kColumns, argc, argv);
+}
