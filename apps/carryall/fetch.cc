@@ -1,10 +1,14 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 
 #include "block_printer.h"
+#include "carryall/base/log.h"
 #include "carryall/files/writer.h"
 #include "channel_names.h"
 #include "command.h"
+#include "interrupt.h"
+#include "output_file.h"
 #include "progress.h"
 #include "query_options.h"
 #include "session.h"
@@ -26,6 +30,25 @@ std::optional<GpsTime> EndOf(const client::StreamOptions& stream) {
   return std::nullopt;
 }
 
+// What a server that ended early did not send is missing, as in the middle of the span.
+Status WriteMissing(GpsTime begin, GpsTime end, const client::BlockStream& stream,
+                    const client::StreamOptions& span, files::BlockWriter& writer) {
+  if (begin >= end) return Status::OK();
+  if (span.on_gap == mux::OnGap::kRaise) {
+    return Error(ErrorKind::kGap, "data end at {}, before the end of the span at {}",
+                 ToString(begin), ToString(end));
+  }
+  Log(LogLevel::kWarning, "data end at {}, the rest of the span to {} is missing",
+      ToString(begin), ToString(end));
+  while (begin < end) {
+    ARROW_RETURN_NOT_OK(CheckInterrupt());
+    const Duration step = std::min(Duration::FromSeconds(1), end - begin);
+    ARROW_RETURN_NOT_OK(writer.Write(SeriesBlock::Gap(begin, step, stream.channels())));
+    begin = begin + step;
+  }
+  return Status::OK();
+}
+
 // A span that may be larger than memory goes to the file block by block.
 Status CopyToFile(const std::vector<std::string>& names,
                   const client::StreamOptions& span, GpsTime end, const std::string& file,
@@ -41,26 +64,18 @@ Status CopyToFile(const std::vector<std::string>& names,
                         files::BlockWriter::Open(file, stream->channels()));
   GpsTime complete_until = *span.start;
   while (true) {
-    ARROW_ASSIGN_OR_RAISE(std::optional<SeriesBlock> block, stream->Next(context));
+    ARROW_ASSIGN_OR_RAISE(const std::optional<SeriesBlock> block, stream->Next(context));
     if (!block) break;
-    // Servers may send whole strides.
-    if (block->end() > end) {
-      ARROW_ASSIGN_OR_RAISE(block, block->Slice(block->time(), end - block->time()));
-    }
     ARROW_RETURN_NOT_OK(writer->Write(*block));
     complete_until = block->end();
     progress.Update(writer->bytes_written(), complete_until, "");
   }
-  if (complete_until < end) {
-    return Error(ErrorKind::kUnavailable,
-                 "data end at {}, before the end of the span at {}",
-                 ToString(complete_until), ToString(end));
-  }
+  ARROW_RETURN_NOT_OK(WriteMissing(complete_until, end, *stream, span, *writer));
   return writer->Close();
 }
 
 Status Fetch(const Options& options, Session& session) {
-  if (!options.file.empty()) ARROW_RETURN_NOT_OK(files::FormatOfPath(options.file));
+  ARROW_RETURN_NOT_OK(CheckOutputFile(options.file));
   ARROW_ASSIGN_OR_RAISE(const std::vector<std::string> names,
                         ExpandNames(options.names, std::cin));
   ARROW_ASSIGN_OR_RAISE(const client::StreamOptions span, StreamOptionsOf(options.span));
@@ -96,10 +111,7 @@ void AddFetchCommand(CLI::App& app, GlobalOptions& global) {
   auto options = std::make_shared<Options>();
   AddChannelNames(*command, options->names);
   AddSpanOptions(*command, options->span);
-  command
-      ->add_option("-o,--output", options->file,
-                   "write to a file: .h5 .hdf5 .arrow .feather .parquet")
-      ->type_name("FILE");
+  AddOutputFile(*command, options->file);
   AddBlockFormats(*command, options->format);
   command
       ->add_option("--codec", options->client.codec, "compression to ask the server for")

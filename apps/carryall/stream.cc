@@ -7,6 +7,7 @@
 #include "channel_names.h"
 #include "command.h"
 #include "interrupt.h"
+#include "output_file.h"
 #include "progress.h"
 #include "query_options.h"
 #include "session.h"
@@ -100,7 +101,7 @@ Result<std::unique_ptr<Sink>> MakeSink(const Options& options,
 }
 
 Status Stream(const Options& options, Session& session) {
-  if (!options.file.empty()) ARROW_RETURN_NOT_OK(files::FormatOfPath(options.file));
+  ARROW_RETURN_NOT_OK(CheckOutputFile(options.file));
   ARROW_ASSIGN_OR_RAISE(const std::vector<std::string> names,
                         ExpandNames(options.names, std::cin));
   ARROW_ASSIGN_OR_RAISE(const client::StreamOptions span, StreamOptionsOf(options));
@@ -136,10 +137,7 @@ void AddStreamCommand(CLI::App& app, GlobalOptions& global) {
                    "where every channel is missing: a masked block, none, or an error")
       ->check(CLI::IsMember({"fill", "skip", "raise"}));
   command->add_flag("--latency", options->latency, "say how old blocks are");
-  command
-      ->add_option("-o,--output", options->file,
-                   "write to a file: .h5 .hdf5 .arrow .feather .parquet")
-      ->type_name("FILE");
+  AddOutputFile(*command, options->file);
   AddBlockFormats(*command, options->format);
   command
       ->add_option("--codec", options->client.codec, "compression to ask the server for")
