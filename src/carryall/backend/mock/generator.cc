@@ -1,11 +1,9 @@
 #include "carryall/backend/mock/generator.h"
 
-#include <arrow/util/float16.h>
-
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
+#include "carryall/backend/mock/store.h"
 #include "carryall/formula/formula.h"
 #include "carryall/kernels/noise.h"
 #include "carryall/model/sample_grid.h"
@@ -15,60 +13,6 @@ namespace {
 
 constexpr int64_t kRun = 1024;  // samples converted at a time
 
-// What x86's conversion instructions give, which numpy uses: the smallest value for
-// whatever does not fit.
-int32_t ToInt32(double v) {
-  return v > -2147483649.0 && v < 2147483648.0 ? static_cast<int32_t>(v) : INT32_MIN;
-}
-int64_t ToInt64(double v) {
-  return v >= -0x1p63 && v < 0x1p63 ? static_cast<int64_t>(v) : INT64_MIN;
-}
-uint64_t ToUint64(double v) {
-  if (v >= 0x1p63)
-    return static_cast<uint64_t>(ToInt64(v - 0x1p63)) ^ (uint64_t{1} << 63);
-  return static_cast<uint64_t>(ToInt64(v));
-}
-
-template <typename T, typename From, typename Convert>
-void Store(const From* from, int64_t count, uint8_t* out, Convert convert) {
-  for (int64_t i = 0; i < count; ++i) {
-    const T value = static_cast<T>(convert(from[i]));
-    std::memcpy(out + i * static_cast<int64_t>(sizeof(T)), &value, sizeof(T));
-  }
-}
-
-/// Numbers to samples of a data type: integers by truncation, as C does it.
-template <typename From>
-void StoreAs(DataType type, const From* from, int64_t count, uint8_t* out) {
-  const auto same = [](From v) { return v; };
-  switch (type) {
-    case DataType::kInt8:
-      return Store<int8_t>(from, count, out, ToInt32);
-    case DataType::kInt16:
-      return Store<int16_t>(from, count, out, ToInt32);
-    case DataType::kInt32:
-      return Store<int32_t>(from, count, out, ToInt32);
-    case DataType::kInt64:
-      return Store<int64_t>(from, count, out, ToInt64);
-    case DataType::kUint8:
-      return Store<uint8_t>(from, count, out, ToInt32);
-    case DataType::kUint16:
-      return Store<uint16_t>(from, count, out, ToInt32);
-    case DataType::kUint32:
-      return Store<uint32_t>(from, count, out, ToInt64);
-    case DataType::kUint64:
-      return Store<uint64_t>(from, count, out, ToUint64);
-    case DataType::kFloat32:
-      return Store<float>(from, count, out, same);
-    case DataType::kFloat64:
-      return Store<double>(from, count, out, same);
-    case DataType::kFloat16:
-      return Store<uint16_t>(from, count, out, [](From v) {
-        return arrow::util::Float16::FromDouble(static_cast<double>(v)).bits();
-      });
-  }
-}
-
 class Noise final : public Generator {
  public:
   Noise(const Channel& channel, uint64_t seed)
@@ -76,8 +20,9 @@ class Noise final : public Generator {
         rate_(channel.sample_rate),
         type_(channel.data_type) {}
 
-  void Fill(GpsTime time, int64_t count, uint8_t* out) const override {
-    int64_t sample = FirstSampleAt(rate_, time);
+  void Fill(GpsTime begin, GpsTime end, Duration, uint8_t* out) const override {
+    int64_t sample = FirstSampleAt(rate_, begin);
+    int64_t count = rate_.SamplesIn(end - begin);
     if (type_ == DataType::kFloat32 && reinterpret_cast<uintptr_t>(out) % 4 == 0) {
       return kernels::FillNoise(key_, sample, count, reinterpret_cast<float*>(out));
     }
@@ -101,27 +46,39 @@ class FormulaGenerator final : public Generator {
  public:
   FormulaGenerator(const Channel& channel, formula::Formula formula)
       : formula_(std::move(formula)),
-        rate_(channel.sample_rate.hz()),
+        rate_(channel.sample_rate),
         type_(channel.data_type) {}
 
-  void Fill(GpsTime time, int64_t count, uint8_t* out) const override {
-    static thread_local std::vector<double> scratch;
-    double t[kRun], run[kRun];
-    // Rounded once: nanoseconds since 1980 do not fit a double.
-    const auto begin = static_cast<double>(static_cast<long double>(time.ns()) / 1e9L);
-    for (int64_t done = 0; done < count; done += kRun) {
-      const int64_t part = std::min(count - done, kRun);
-      for (int64_t i = 0; i < part; ++i) {
-        t[i] = begin + static_cast<double>(done + i) / rate_;
+  void Fill(GpsTime begin, GpsTime end, Duration stride, uint8_t* out) const override {
+    double t[kRun];
+    int64_t filled = 0;
+    for (GpsTime time = begin; time < end;) {
+      const GpsTime until = std::min((time + Duration::FromNs(1)).Ceil(stride), end);
+      const int64_t count = rate_.SamplesIn(until - time);
+      // Rounded once: nanoseconds since 1980 do not fit a double.
+      const auto origin = static_cast<double>(static_cast<long double>(time.ns()) / 1e9L);
+      for (int64_t k = 0; k < count; ++k) {
+        t[filled++] = origin + static_cast<double>(k) / rate_.hz();
+        if (filled == kRun) Flush(t, &filled, &out);
       }
-      formula_.Evaluate(t, part, run, &scratch);
-      StoreAs(type_, run, part, out + done * ByteWidth(type_));
+      time = until;
     }
+    Flush(t, &filled, &out);
   }
 
  private:
+  /// Computes and stores the samples at the first `*count` times.
+  void Flush(const double* t, int64_t* count, uint8_t** out) const {
+    static thread_local std::vector<double> scratch;
+    double values[kRun];
+    formula_.Evaluate(t, *count, values, &scratch);
+    StoreAs(type_, values, *count, *out);
+    *out += *count * ByteWidth(type_);
+    *count = 0;
+  }
+
   formula::Formula formula_;
-  double rate_;
+  SampleRate rate_;
   DataType type_;
 };
 

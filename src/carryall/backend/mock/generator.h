@@ -11,8 +11,9 @@ namespace carryall::backend::mock {
 class Generator {
  public:
   virtual ~Generator() = default;
-  /// The `count` samples from `time` on, in the channel's data type, to `out`.
-  virtual void Fill(GpsTime time, int64_t count, uint8_t* out) const = 0;
+  /// The samples of [begin, end) in the channel's data type, to `out`. A formula counts
+  /// them from the start of each stride on, as stock's mock does; `begin` counts as one.
+  virtual void Fill(GpsTime begin, GpsTime end, Duration stride, uint8_t* out) const = 0;
 };
 
 /// Noise, or the formula under "func". kInvalidArgument beginning with FILE:LINE and

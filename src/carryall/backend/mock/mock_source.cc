@@ -7,6 +7,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 #include "carryall/kernels/noise.h"
 #include "carryall/model/sample_grid.h"
@@ -15,6 +16,8 @@ namespace carryall::backend::mock {
 namespace {
 
 constexpr int64_t kAlignment = 64;
+constexpr uint64_t kMaskSeed = 0x6d61736b;
+constexpr Duration kLongestSleep = Duration::FromSeconds(3600);
 
 int64_t Padded(int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -25,61 +28,84 @@ class MockSource final : public BlockSource {
   MockSource(MockStream stream, Duration stride)
       : stream_(std::move(stream)), stride_(stride) {
     const StreamRequest& request = stream_.request;
-    next_ = request.start ? *request.start : stream_.clock->Now().Floor(stride);
+    next_ = request.start.value_or(stream_.clock->Now().Floor(stride));
+    if (!HoldsSamples(next_, next_.Ceil(stride))) next_ = next_.Ceil(stride);
   }
 
   Result<SourceStep> Next(const std::stop_token& stop, SteadyTime deadline) override {
     if (repeat_) {
       repeat_ = false;
-      return SourceStep{SourceStep::Kind::kBlock, last_};
+      return SourceStep{SourceStep::Kind::kBlock, block_};
     }
     const auto& end = stream_.request.end;
     if (end && next_ >= *end) return SourceStep{SourceStep::Kind::kEnd, {}};
-    if (!Sleep(stop, deadline)) return SourceStep{};
-    ARROW_ASSIGN_OR_RAISE(SeriesBlock block, MakeBlock());
-    if (stream_.faults.Hits(number_) && stream_.faults.mode == FaultMode::kDuplicates) {
-      repeat_ = true;
-      last_ = block;
+
+    // What is to be sent at its time is made before it, where there is time.
+    const Duration early = Duration::FromNs(stride_.ns() / 2);
+    if (!Wait(next_ - early, {}, stop, deadline)) return SourceStep{};
+    if (!made_) {
+      ARROW_ASSIGN_OR_RAISE(block_, MakeBlock());
+      made_ = true;
     }
-    next_ = block.end();
-    number_ += strides_;
-    slept_ = false;
-    return SourceStep{SourceStep::Kind::kBlock, std::move(block)};
+    if (!Wait(next_, Held(), stop, deadline)) return SourceStep{};
+    Advance();
+    return SourceStep{SourceStep::Kind::kBlock, block_};
   }
 
  private:
-  /// Waits for the next block's time and, where a fault says so, longer; false if the
-  /// deadline or a stop came first.
-  bool Sleep(const std::stop_token& stop, SteadyTime deadline) {
-    const Faults& faults = stream_.faults;
-    if (!slept_) {
-      slept_ = true;
-      wake_ = SteadyNow();
-      const Duration until = next_ - stream_.clock->Now();
-      if (until.ns() > 0)
-        wake_ += ToChrono(std::min(until, Duration::FromSeconds(86400)));
-      if (faults.Hits(number_) &&
-          (faults.mode == FaultMode::kLatency || faults.mode == FaultMode::kStall)) {
-        wake_ += std::chrono::nanoseconds(static_cast<int64_t>(faults.value * 1e9));
-      }
-    }
-    if (stop.stop_requested()) return false;
-    if (SteadyNow() >= wake_) return Due();
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    std::unique_lock lock(mutex);
-    changed.wait_until(lock, stop, std::min(wake_, deadline), [] { return false; });
-    return !stop.stop_requested() && SteadyNow() >= wake_ && Due();
+  bool Hits(FaultMode mode) const {
+    return stream_.faults.mode == mode && stream_.faults.Hits(number_);
   }
 
-  /// The time of day decides; the steady clock only says when to look again.
-  bool Due() {
-    if (stream_.clock->Now() >= next_) return true;
-    slept_ = false;
+  bool HoldsSamples(GpsTime begin, GpsTime end) const {
+    const auto holds = [&](const Channel& channel) {
+      return channel.sample_rate.SamplesIn(end - begin) > 0;
+    };
+    return std::ranges::any_of(stream_.request.channels->channels(), holds);
+  }
+
+  /// How long a fault holds back the block in hand.
+  SteadyTime Held() {
+    if (!held_) {
+      held_ = SteadyNow();
+      if (Hits(FaultMode::kLatency) || Hits(FaultMode::kStall)) {
+        *held_ +=
+            std::chrono::nanoseconds(static_cast<int64_t>(stream_.faults.value * 1e9));
+      }
+    }
+    return *held_;
+  }
+
+  /// Until the clock says `time` and `held` is over; false if the deadline or a stop came
+  /// first. The steady clock only says when to look at the clock again.
+  bool Wait(GpsTime time, SteadyTime held, const std::stop_token& stop,
+            SteadyTime deadline) const {
+    while (!stop.stop_requested()) {
+      const SteadyTime now = SteadyNow();
+      const Duration left = std::min(time - stream_.clock->Now(), kLongestSleep);
+      if (left <= Duration() && now >= held) return true;
+      if (now >= deadline) return false;
+      const SteadyTime wake = std::max(now + ToChrono(left), held);
+      std::mutex mutex;
+      std::condition_variable_any stopped;
+      std::unique_lock lock(mutex);
+      stopped.wait_until(lock, stop, std::min(wake, deadline), [] { return false; });
+    }
     return false;
   }
 
+  void Advance() {
+    repeat_ = Hits(FaultMode::kDuplicates);
+    number_ += next_ == next_.Floor(stride_)
+                   ? std::max<int64_t>(block_.duration() / stride_, 1)
+                   : 1;
+    next_ = block_.end();
+    made_ = false;
+    held_.reset();
+  }
+
   /// Strides from next_ on whose start has come, at most as many as the request allows.
+  /// One while there are faults, which count strides.
   int64_t StridesDue() const {
     if (stream_.faults.mode != FaultMode::kNone) return 1;
     GpsTime until = stream_.clock->Now();
@@ -92,29 +118,21 @@ class MockSource final : public BlockSource {
 
   /// The end of the next block: on the grid, or the request's end where that cuts no
   /// sample in two.
-  GpsTime EndOfBlock() {
-    strides_ = 1;
+  GpsTime EndOfBlock() const {
     GpsTime end = next_.Ceil(stride_);
-    if (end == next_) {
-      strides_ = StridesDue();
-      end = next_ + stride_ * strides_;
-    }
+    if (end == next_) end = next_ + stride_ * StridesDue();
     const auto& last = stream_.request.end;
-    if (last && end > *last) {
-      const Duration cut = *last - next_;
-      const auto whole = [&](const Channel& c) { return c.sample_rate.Divides(cut); };
-      if (std::ranges::all_of(stream_.request.channels->channels(), whole)) end = *last;
-    }
-    return end;
+    if (!last || end <= *last) return end;
+    const Duration cut = *last - next_;
+    const auto whole = [&](const Channel& c) { return c.sample_rate.Divides(cut); };
+    return std::ranges::all_of(stream_.request.channels->channels(), whole) ? *last : end;
   }
 
-  Result<SeriesBlock> MakeBlock() {
-    const GpsTime begin = next_;
-    const Duration duration = EndOfBlock() - begin;
+  Result<SeriesBlock> MakeBlock() const {
+    const GpsTime end = EndOfBlock();
+    const Duration duration = end - next_;
     const auto& channels = stream_.request.channels;
-    if (stream_.faults.Hits(number_) && stream_.faults.mode == FaultMode::kFullGaps) {
-      return SeriesBlock::Gap(begin, duration, channels);
-    }
+    if (Hits(FaultMode::kFullGaps)) return SeriesBlock::Gap(next_, duration, channels);
     int64_t bytes = 0;
     for (const Channel& channel : channels->channels()) {
       bytes +=
@@ -128,33 +146,18 @@ class MockSource final : public BlockSource {
     for (size_t i = 0; i < channels->size(); ++i) {
       const Channel& channel = (*channels)[i];
       const int64_t count = channel.sample_rate.SamplesIn(duration);
-      FillStrides(i, begin, duration, out);
+      stream_.generators[i]->Fill(next_, end, stride_, out);
       views.push_back(SampleView{out, nullptr, 0, count, channel.data_type});
       out += Padded(count * ByteWidth(channel.data_type));
     }
     std::vector<MemoryOwner> owners{std::move(memory)};
-    if (stream_.faults.Hits(number_) && stream_.faults.mode == FaultMode::kPartialGaps) {
-      ARROW_RETURN_NOT_OK(MaskSome(begin, &views, &owners));
-    }
-    return SeriesBlock(begin, duration, channels, std::move(views), std::move(owners));
-  }
-
-  /// Stride by stride, because a formula counts its samples from the start of a stride.
-  void FillStrides(size_t i, GpsTime begin, Duration duration, uint8_t* out) const {
-    const Channel& channel = (*stream_.request.channels)[i];
-    const GpsTime end = begin + duration;
-    for (GpsTime time = begin; time < end;) {
-      const GpsTime until = std::min((time + Duration::FromNs(1)).Ceil(stride_), end);
-      const int64_t count = channel.sample_rate.SamplesIn(until - time);
-      stream_.generators[i]->Fill(time, count, out);
-      out += count * ByteWidth(channel.data_type);
-      time = until;
-    }
+    if (Hits(FaultMode::kPartialGaps)) ARROW_RETURN_NOT_OK(MaskSome(&views, &owners));
+    return SeriesBlock(next_, duration, channels, std::move(views), std::move(owners));
   }
 
   /// Marks each sample missing with the fault's probability: a pure function of seed,
   /// channel and time, like the samples themselves.
-  Status MaskSome(GpsTime time, std::vector<SampleView>* views,
+  Status MaskSome(std::vector<SampleView>* views,
                   std::vector<MemoryOwner>* owners) const {
     const auto& channels = *stream_.request.channels;
     std::vector<float> noise;
@@ -164,8 +167,8 @@ class MockSource final : public BlockSource {
           std::shared_ptr<arrow::Buffer> bits,
           arrow::AllocateEmptyBitmap(view.length, stream_.request.pool));
       noise.resize(static_cast<size_t>(view.length));
-      const auto key = kernels::MakeNoiseKey(stream_.seed ^ 0x6d61736b, channels[i].name);
-      kernels::FillNoise(key, FirstSampleAt(channels[i].sample_rate, time), view.length,
+      const auto key = kernels::MakeNoiseKey(stream_.seed ^ kMaskSeed, channels[i].name);
+      kernels::FillNoise(key, FirstSampleAt(channels[i].sample_rate, next_), view.length,
                          noise.data());
       for (int64_t k = 0; k < view.length; ++k) {
         // A normal number is uniform after its own distribution function.
@@ -175,7 +178,6 @@ class MockSource final : public BlockSource {
                                   uniform >= stream_.faults.value);
       }
       view.validity = bits->data();
-      view.validity_offset = 0;
       owners->push_back(std::move(bits));
     }
     return Status::OK();
@@ -183,13 +185,12 @@ class MockSource final : public BlockSource {
 
   MockStream stream_;
   Duration stride_;
-  GpsTime next_;
-  int64_t number_ = 0;   ///< strides given out
-  int64_t strides_ = 1;  ///< of the block in hand
-  bool slept_ = false;   ///< wake_ is set for next_
-  SteadyTime wake_;
-  bool repeat_ = false;
-  SeriesBlock last_;
+  GpsTime next_;        ///< where the next block begins
+  int64_t number_ = 0;  ///< strides given out
+  SeriesBlock block_;   ///< the last one, or the next one if made_
+  bool made_ = false;
+  bool repeat_ = false;             ///< block_ goes out once more
+  std::optional<SteadyTime> held_;  ///< a fault's delay of the next block
 };
 
 }  // namespace
