@@ -6,6 +6,17 @@
 
 namespace carryall::server {
 
+namespace {
+
+arrow::MemoryPool* ProcessPool() {
+  arrow::MemoryPool* pool = nullptr;
+  return arrow::jemalloc_memory_pool(&pool).ok() ? pool : arrow::default_memory_pool();
+}
+
+}  // namespace
+
+BoundedPool::BoundedPool(int64_t cap_bytes) : pool_(ProcessPool()), cap_(cap_bytes) {}
+
 BoundedPool::Ptr BoundedPool::Make(int64_t cap_bytes) {
   return Ptr(new BoundedPool(cap_bytes));
 }

@@ -37,13 +37,13 @@ class BoundedPool final : public arrow::MemoryPool {
   int64_t cap() const { return cap_; }
 
  private:
-  explicit BoundedPool(int64_t cap_bytes) : cap_(cap_bytes) {}
+  explicit BoundedPool(int64_t cap_bytes);
   ~BoundedPool() override = default;
 
   arrow::Status Reserve(int64_t bytes);
   void Unreference();
 
-  arrow::MemoryPool* const pool_ = arrow::default_memory_pool();
+  arrow::MemoryPool* const pool_;
   const int64_t cap_;
   std::atomic<int64_t> references_{1};  ///< the owner's, and one for each allocation
   std::atomic<int64_t> bytes_{0};

@@ -2,6 +2,7 @@
 
 #include <arrow/flight/server.h>
 
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,17 @@ class Call {
   std::string id_;
   std::string peer_;
 };
+
+/// Runs `body`. Nothing of ours throws, but memory may run out below us: that becomes an
+/// error of this call instead of an end without words.
+template <typename Body>
+auto Shielded(Body&& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::exception& e) {
+    return Error(ErrorKind::kInternal, "unexpected failure: {}", e.what());
+  }
+}
 
 /// The arguments of a request as the access line shows them: empty ones left out, channel
 /// lists counted, other lists joined with commas.

@@ -28,7 +28,7 @@ arrow::Result<FlightPayload> DataStream::GetSchemaPayload() {
 }
 
 arrow::Result<FlightPayload> DataStream::Next() {
-  Result<FlightPayload> payload = NextOrError();
+  Result<FlightPayload> payload = Shielded([this] { return NextOrError(); });
   if (payload.ok()) return payload;
   if (reason_ == nullptr) reason_ = "error";
   parts_.counters->errors.fetch_add(1);

@@ -1,7 +1,6 @@
 #include "carryall/server/service.h"
 
 #include <algorithm>
-#include <exception>
 
 #include "carryall/codec/encoder.h"
 #include "carryall/server/data_stream.h"
@@ -132,13 +131,7 @@ Result<std::unique_ptr<af::FlightInfo>> MakeInfo(
 template <typename Body>
 Status FlightService::Answer(const Call& call, Body&& body) {
   counters_.requests.fetch_add(1);
-  Status status;
-  // Nothing of ours throws; memory may still run out.
-  try {
-    status = body();
-  } catch (const std::exception& e) {
-    status = Error(ErrorKind::kInternal, "unexpected failure: {}", e.what());
-  }
+  const Status status = Shielded(body);
   if (!status.ok()) counters_.errors.fetch_add(1);
   return call.Finish(status);
 }

@@ -66,7 +66,7 @@ class FlightService final : public arrow::flight::FlightServerBase {
   using Info = std::unique_ptr<arrow::flight::FlightInfo>;
   using Stream = std::unique_ptr<arrow::flight::FlightDataStream>;
 
-  /// Runs the body of a call and finishes its error, whatever it throws.
+  /// Runs the body of a call and finishes its error.
   template <typename Body>
   Status Answer(const Call& call, Body&& body);
 
