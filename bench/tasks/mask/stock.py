@@ -6,8 +6,8 @@ from tasks.mask.cases import Timed
 
 
 def mask(bitmap, offset, length):
-    return ~numpy.unpackbits(bitmap, bitorder="little", count=offset + length)[offset:].astype(
-        bool)
+    unpacked = numpy.unpackbits(bitmap, bitorder="little", count=offset + length)
+    return ~unpacked[offset:].view(bool)
 
 
 timed = Timed(mask)
