@@ -50,11 +50,12 @@ Result<FileSeries> SeriesOf(const arrow::Field& field) {
   series.where = fmt::format("column {}", field.name());
   series.channel.name = field.name();
   ARROW_RETURN_NOT_OK(ParseChannelName(field.name()).status());
-  if (field.type()->id() != arrow::Type::LIST) {
+  const arrow::Type::type kind = field.type()->id();
+  if (kind != arrow::Type::LIST && kind != arrow::Type::FIXED_SIZE_LIST) {
     return Error(ErrorKind::kInvalidArgument, "not a list of samples but {}",
                  field.type()->ToString());
   }
-  const auto& item = static_cast<const arrow::ListType&>(*field.type()).value_type();
+  const auto& item = static_cast<const arrow::BaseListType&>(*field.type()).value_type();
   ARROW_ASSIGN_OR_RAISE(series.channel.data_type, DataTypeFromArrow(*item));
   ARROW_ASSIGN_OR_RAISE(series.channel.sample_rate, RateOf(field));
   return series;
@@ -170,7 +171,15 @@ class ArrowReader final : public BlockReader {
   }
 
   // The samples of one list; a null list says nothing.
-  static SampleView ViewOf(const arrow::ListArray& lists, int64_t row, DataType type) {
+  static SampleView ViewOf(const arrow::Array& column, int64_t row, DataType type) {
+    if (column.type_id() == arrow::Type::FIXED_SIZE_LIST) {
+      return ViewOfList(static_cast<const arrow::FixedSizeListArray&>(column), row, type);
+    }
+    return ViewOfList(static_cast<const arrow::ListArray&>(column), row, type);
+  }
+
+  template <typename Lists>
+  static SampleView ViewOfList(const Lists& lists, int64_t row, DataType type) {
     if (lists.IsNull(row) || lists.value_length(row) == 0)
       return SampleView::Missing(type, 0);
     const arrow::ArrayData& items = *lists.values()->data();
@@ -193,9 +202,8 @@ class ArrowReader final : public BlockReader {
     views.reserve(channels_->size());
     Duration duration;
     for (size_t i = 0; i < channels_->size(); ++i) {
-      const auto& lists =
-          static_cast<const arrow::ListArray&>(*held_->batch->column(i + 1));
-      views.push_back(ViewOf(lists, row, (*channels_)[i].data_type));
+      views.push_back(
+          ViewOf(*held_->batch->column(i + 1), row, (*channels_)[i].data_type));
       duration = std::max(
           duration, SpanOfSamples((*channels_)[i].sample_rate, views.back().length));
     }

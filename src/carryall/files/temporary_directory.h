@@ -1,20 +1,22 @@
 #pragma once
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
 
 namespace carryall::files {
 
-/// A fresh directory that is removed with all that is in it. For tests.
+/// A fresh directory that is removed with all that is in it. For tests. In memory where
+/// that can be, so that nobody waits for a disk.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / "carryall-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
+    const bool memory = access("/dev/shm", W_OK | X_OK) == 0;
+    path_ = (memory ? "/dev/shm" : std::filesystem::temp_directory_path().string()) +
+            "/carryall-XXXXXX";
+    if (mkdtemp(path_.data()) == nullptr) std::abort();
   }
   ~TemporaryDirectory() {
     std::error_code ignored;
