@@ -13,7 +13,6 @@ struct Limits {
   int64_t max_streams = 1024;                        ///< DoGet calls at a time
   int64_t stream_memory_bytes = int64_t{256} << 20;  ///< each
   int64_t max_batch_bytes = int64_t{8} << 20;        ///< of several strides together
-  int64_t max_rows = 4096;                           ///< strides a batch, whoever asks
 };
 
 /// What a server has done. Thread safe.

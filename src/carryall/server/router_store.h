@@ -24,14 +24,15 @@ class RouterStore {
 
   std::shared_ptr<const Router> router() const;
 
-  /// Reads the file again if it has changed, and the backend's scopes.
-  void Reload();
-  /// Reload, and Backend::Reload before it, soon and in a thread of the store.
+  /// Backend::Reload, then the scope map if it has changed; soon, in a thread of the
+  /// store.
   void RequestReload();
 
  private:
   RouterStore(std::shared_ptr<backend::Backend> backend, std::string file, uint16_t port);
+  /// Reads the file again if it has changed, and the backend's scopes.
   Status Load();
+  void Reload();
   void Watch(std::stop_token stop);
 
   const std::shared_ptr<backend::Backend> backend_;

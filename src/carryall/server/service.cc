@@ -83,8 +83,7 @@ Result<int64_t> StridesPerBatch(const ChannelSet& channels, Duration stride, int
   }
   const auto fit = static_cast<int64_t>(static_cast<double>(limits.max_batch_bytes) /
                                         std::max(bytes, 1.0));
-  return std::clamp<int64_t>(std::min(rows, limits.max_rows), 1,
-                             std::max<int64_t>(fit, 1));
+  return std::clamp<int64_t>(rows, 1, std::max<int64_t>(fit, 1));
 }
 
 // `text` as a pattern that matches just it.

@@ -1,121 +1,22 @@
 #include "carryall/server/service.h"
 
-#include <arrow/flight/api.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <future>
 #include <nlohmann/json.hpp>
 #include <regex>
 
-#include "carryall/server/fake_backend.h"
-#include "carryall/server/server.h"
+#include "carryall/server/service_fixture.h"
 #include "carryall/wire/schemas.h"
 #include "carryall/wire/url.h"
 
 namespace carryall::server {
 namespace {
 
-namespace af = arrow::flight;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::MatchesRegex;
 using testing::Not;
-using wire::Request;
-using wire::RequestType;
-
-const Duration kStride = Duration::FromMs(62) + Duration::FromNs(500'000);
-const GpsTime kStart = GpsTime::FromSeconds(1'000'000'000);
-
-std::vector<std::string> g_lines;
-std::mutex g_lines_mutex;
-void KeepLine(LogLevel, std::string_view line) {
-  std::lock_guard lock(g_lines_mutex);
-  g_lines.emplace_back(line);
-}
-
-std::vector<Channel> TestChannels() {
-  return {FakeChannel("X1:CNF-B", 512, kStride), FakeChannel("X1:CNF-A", 16, kStride),
-          FakeChannel("Y1:SLO-T", 2, Duration::FromSeconds(1))};
-}
-
-class ServiceTest : public testing::Test {
- protected:
-  void Start(FakeBehaviour behaviour = {}, ServerOptions options = {}) {
-    {
-      std::lock_guard lock(g_lines_mutex);
-      g_lines.clear();
-    }
-    SetLogSink(&KeepLine, LogLevel::kDebug);
-    backend_ = std::make_shared<FakeBackend>(TestChannels(), std::move(behaviour));
-    options.url = "0";
-    options.version = "1.2.3";
-    auto server = Server::Start(backend_, options);
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    client_ = Connect();
-  }
-  void TearDown() override {
-    server_.reset();
-    SetLogSink(nullptr, LogLevel::kInfo);
-  }
-
-  std::unique_ptr<af::FlightClient> Connect() {
-    return *af::FlightClient::Connect(*af::Location::Parse(server_->url()));
-  }
-
-  af::FlightCallOptions Options() const {
-    af::FlightCallOptions options;
-    options.headers.emplace_back("x-request-id", "test");
-    options.timeout = af::TimeoutDuration(20);
-    return options;
-  }
-
-  arrow::Result<std::unique_ptr<af::FlightInfo>> Info(const std::string& command) {
-    return client_->GetFlightInfo(Options(), af::FlightDescriptor::Command(command));
-  }
-  arrow::Result<std::unique_ptr<af::FlightStreamReader>> Get(const std::string& ticket) {
-    return client_->DoGet(Options(), af::Ticket{ticket});
-  }
-  arrow::Result<std::shared_ptr<arrow::Table>> Read(const std::string& ticket) {
-    ARROW_ASSIGN_OR_RAISE(auto reader, Get(ticket));
-    return reader->ToTable();
-  }
-  Status ErrorOfGet(const std::string& ticket) { return Read(ticket).status(); }
-
-  std::shared_ptr<FakeBackend> backend_;
-  std::unique_ptr<Server> server_;
-  std::unique_ptr<af::FlightClient> client_;
-};
-
-std::string Json(RequestType type, decltype(Request::args) args) {
-  return wire::SerializeRequest({type, std::move(args), {}});
-}
-std::string Find(std::string pattern = ".*") {
-  wire::FindArgs args;
-  args.pattern = std::move(pattern);
-  return Json(RequestType::kFind, args);
-}
-std::string Describe(std::vector<std::string> channels) {
-  return Json(RequestType::kDescribe, wire::DescribeArgs{std::move(channels), {}, {}});
-}
-std::string Stream(std::vector<std::string> channels, std::optional<GpsTime> start,
-                   std::optional<GpsTime> end) {
-  wire::StreamArgs args;
-  args.channels = std::move(channels);
-  args.start = start;
-  args.end = end;
-  return Json(RequestType::kStream, args);
-}
-std::string Publisher(RequestType type) {
-  return Json(type, wire::PublisherArgs{"P", {}});
-}
-
-af::FlightStatusCode CodeOf(const Status& status) {
-  const auto detail = af::FlightStatusDetail::UnwrapStatus(status);
-  return detail == nullptr ? af::FlightStatusCode::Internal : detail->code();
-}
 
 TEST_F(ServiceTest, PlansAndAnswersFind) {
   Start();
@@ -158,45 +59,6 @@ TEST_F(ServiceTest, DescribesInTicketOrder) {
   const auto column = (*table)->GetColumnByName("channel");
   ASSERT_EQ(column->length(), 3);
   EXPECT_EQ(column->GetScalar(1).ValueOrDie()->ToString(), "X1:CNF-A");
-}
-
-TEST_F(ServiceTest, StreamsOneRowAStrideInNameOrder) {
-  Start();
-  auto reader =
-      Get(Stream({"X1:CNF-B", "X1:CNF-A", "X1:CNF-B"}, kStart, kStart + kStride * 4));
-  ASSERT_TRUE(reader.ok()) << reader.status();
-  const auto schema = *(*reader)->GetSchema();
-  EXPECT_THAT(schema->field_names(), ElementsAre("time", "X1:CNF-A", "X1:CNF-B"));
-  for (int stride = 0; stride < 4; ++stride) {
-    const auto chunk = *(*reader)->Next();
-    ASSERT_NE(chunk.data, nullptr);
-    ASSERT_EQ(chunk.data->num_rows(), 1);
-    EXPECT_TRUE(chunk.data->ValidateFull().ok());
-    const auto& time = static_cast<const arrow::Int64Array&>(*chunk.data->column(0));
-    EXPECT_EQ(time.Value(0), (kStart + kStride * stride).ns());
-    const auto& list = static_cast<const arrow::ListArray&>(*chunk.data->column(2));
-    const auto values = std::static_pointer_cast<arrow::Int64Array>(list.value_slice(0));
-    ASSERT_EQ(values->length(), 32);
-    EXPECT_EQ(values->Value(5), 512LL * 1'000'000'000 + 32 * stride + 5);
-  }
-  EXPECT_EQ((*reader)->Next()->data, nullptr);
-}
-
-TEST_F(ServiceTest, PutsSeveralStridesIntoABatchForWhoAsks) {
-  Start();
-  af::FlightCallOptions options = Options();
-  options.headers.emplace_back("x-carryall-accept", "rows=3; form=column; codec=none");
-  auto reader = *client_->DoGet(
-      options, af::Ticket{Stream({"X1:CNF-A"}, kStart, kStart + kStride * 7)});
-  std::vector<int64_t> rows;
-  for (auto chunk = *reader->Next(); chunk.data != nullptr; chunk = *reader->Next()) {
-    rows.push_back(chunk.data->num_rows());
-  }
-  EXPECT_THAT(rows, ElementsAre(3, 3, 1));
-  options.headers.back().second = "rows=x";
-  EXPECT_TRUE(client_->DoGet(options, af::Ticket{Stream({"X1:CNF-A"}, kStart, kStart)})
-                  .status()
-                  .IsInvalid());
 }
 
 TEST_F(ServiceTest, EndsEveryErrorWithTheRequestId) {
@@ -275,84 +137,6 @@ TEST_F(ServiceTest, RefusesHugeRequestsAndHostileBytes) {
   EXPECT_FALSE(ErrorOfGet(Describe(many)).ok());
   EXPECT_TRUE(ErrorOfGet(Find(std::string(10 << 20, 'a'))).IsInvalid());
   EXPECT_TRUE(Read(Find()).ok());
-}
-
-TEST_F(ServiceTest, RefusesAStreamWhoseStridesDoNotFitIntoItsMemory) {
-  ServerOptions options;
-  options.limits.stream_memory_bytes = 100;
-  Start({}, options);
-  const Status error = ErrorOfGet(Stream({"X1:CNF-B"}, kStart, kStart + kStride));
-  EXPECT_THAT(error.message(), HasSubstr("stream is too large"));
-}
-
-TEST_F(ServiceTest, PassesOnTheErrorOfASource) {
-  FakeBehaviour behaviour;
-  behaviour.fail_after = 2;
-  Start(behaviour);
-  auto reader = *Get(Stream({"X1:CNF-A"}, kStart, {}));
-  EXPECT_TRUE(reader->Next().ok());
-  EXPECT_TRUE(reader->Next().ok());
-  EXPECT_THAT(reader->Next().status().message(),
-              HasSubstr("fake source fails as told [request: test]"));
-}
-
-TEST_F(ServiceTest, RefusesMoreStreamsThanItsLimit) {
-  FakeBehaviour silent;
-  silent.silent = true;
-  ServerOptions options;
-  options.limits.max_streams = 2;
-  Start(silent, options);
-  auto first = *Get(Stream({"X1:CNF-A"}, {}, {}));
-  auto second = *Get(Stream({"X1:CNF-A"}, {}, {}));
-  ASSERT_TRUE(first->GetSchema().ok());
-  ASSERT_TRUE(second->GetSchema().ok());
-  const Status error = ErrorOfGet(Stream({"X1:CNF-A"}, {}, {}));
-  EXPECT_EQ(CodeOf(error), af::FlightStatusCode::Unavailable);
-  EXPECT_THAT(error.message(), HasSubstr("limit of 2 concurrent streams"));
-  EXPECT_TRUE(Info(Find()).ok());
-  first->Cancel();
-  second->Cancel();
-}
-
-template <typename Condition>
-bool Eventually(Condition condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
-
-TEST_F(ServiceTest, NoticesACancelledClientWhileItsSourceIsSilent) {
-  FakeBehaviour silent;
-  silent.silent = true;
-  Start(silent);
-  auto reader = *Get(Stream({"X1:CNF-A"}, {}, {}));
-  ASSERT_TRUE(reader->GetSchema().ok());
-  EXPECT_EQ(server_->counters().streams_open.load(), 1);
-  reader->Cancel();
-  EXPECT_TRUE(Eventually([&] { return server_->counters().streams_open.load() == 0; }));
-}
-
-TEST_F(ServiceTest, StoppingEndsStreamsThatAreReadWithOk) {
-  FakeBehaviour silent;
-  silent.silent = true;
-  Start(silent);
-  auto reader = *Get(Stream({"X1:CNF-A"}, {}, {}));
-  ASSERT_TRUE(reader->GetSchema().ok());
-  auto end = std::async(std::launch::async, [&] { return reader->Next(); });
-  server_->Stop(Duration::FromSeconds(20));
-  const auto chunk = end.get();
-  ASSERT_TRUE(chunk.ok()) << chunk.status();
-  EXPECT_EQ(chunk->data, nullptr);
-}
-
-TEST_F(ServiceTest, StoppingDoesNotWaitForAClientThatReadsNothing) {
-  Start();
-  auto reader = *Get(Stream({"X1:CNF-B"}, kStart, {}));
-  ASSERT_TRUE(reader->GetSchema().ok());
-  server_->Stop(Duration::FromMs(200));  // hangs if it waits
-  EXPECT_EQ(server_->counters().streams_open.load(), 0);
 }
 
 TEST_F(ServiceTest, WritesAccessLines) {
