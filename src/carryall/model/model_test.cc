@@ -73,6 +73,27 @@ TEST(SeriesBlock, SlicesWithoutTouchingSamples) {
   EXPECT_FALSE(block.Slice(GpsTime::FromSeconds(9), Duration::FromSeconds(1)).ok());
 }
 
+TEST(ViewList, MovesPointersButNotWhatIsMissing) {
+  const std::vector<uint8_t> first(64), second(64);
+  const ViewList list({SampleView{first.data() + 8, first.data() + 1, 3, 2},
+                       SampleView::Missing(DataType::kInt8, 5),
+                       SampleView{first.data() + 40, nullptr, 0, 3}});
+  const ViewList moved = list.Moved(second.data() - first.data());
+  ASSERT_EQ(moved.size(), 3u);
+  EXPECT_EQ(moved[0].values, second.data() + 8);
+  EXPECT_EQ(moved[0].validity, second.data() + 1);
+  EXPECT_EQ(moved[0].validity_offset, 3);
+  EXPECT_TRUE(moved[1].all_missing());
+  EXPECT_EQ(moved[2].values, second.data() + 40);
+  EXPECT_EQ(moved[2].validity, nullptr);
+  EXPECT_EQ(list[0].values, first.data() + 8);
+  EXPECT_EQ(moved.Moved(first.data() - second.data())[0].values, first.data() + 8);
+  int64_t samples = 0;
+  for (const SampleView view : moved) samples += view.length;
+  EXPECT_EQ(samples, 10);
+  EXPECT_TRUE(ViewList().empty());
+}
+
 TEST(SeriesBlock, GapHasTheRightNumberOfMissingSamples) {
   auto channels = ChannelSet::Make({MakeChannel("X1:A", 16)}).ValueOrDie();
   const auto gap = SeriesBlock::Gap(GpsTime::FromSeconds(1), Duration::FromMs(500), channels);

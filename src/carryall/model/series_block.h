@@ -1,6 +1,9 @@
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -14,8 +17,8 @@ namespace carryall {
 /// A run of samples in memory that somebody else keeps alive. Trivially copyable.
 ///
 /// Three states: `values` and no `validity` (no gaps); both (a cleared bit is a missing
-/// sample, whose value bytes are unspecified but readable); neither, with length > 0 (every
-/// sample is missing).
+/// sample, whose value bytes are unspecified but readable); neither, with length > 0
+/// (every sample is missing).
 struct SampleView {
   const uint8_t* values = nullptr;
   const uint8_t* validity = nullptr;  ///< LSB first, 1 = present
@@ -38,6 +41,69 @@ struct SampleView {
   }
 };
 
+/// The views of a block, read only. Copies share them; a list laid out like another one,
+/// only elsewhere in memory, shares them too: its pointers are moved as they are read, so
+/// that a stream of messages of one layout writes its views once.
+class ViewList {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = SampleView;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const SampleView*;
+    using reference = SampleView;
+
+    Iterator(const ViewList* list, size_t i) : list_(list), i_(i) {}
+    SampleView operator*() const { return (*list_)[i_]; }
+    Iterator& operator++() {
+      ++i_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const { return i_ == other.i_; }
+
+   private:
+    const ViewList* list_;
+    size_t i_;
+  };
+
+  ViewList() = default;
+  explicit ViewList(std::vector<SampleView> views)
+      : views_(std::make_shared<const std::vector<SampleView>>(std::move(views))) {}
+  /// These views over memory that lies `bytes` further on.
+  ViewList Moved(std::ptrdiff_t bytes) const {
+    ViewList out = *this;
+    out.shift_ += static_cast<uintptr_t>(bytes);
+    return out;
+  }
+
+  size_t size() const { return views_ == nullptr ? 0 : views_->size(); }
+  bool empty() const { return size() == 0; }
+  SampleView operator[](size_t i) const {
+    SampleView view = (*views_)[i];
+    view.values = Shifted(view.values);
+    view.validity = Shifted(view.validity);
+    return view;
+  }
+  Iterator begin() const { return Iterator(this, 0); }
+  Iterator end() const { return Iterator(this, size()); }
+  operator std::vector<SampleView>() const {  // NOLINT(google-explicit-constructor)
+    std::vector<SampleView> views;
+    views.reserve(size());
+    for (size_t i = 0; i < size(); ++i) views.push_back((*this)[i]);
+    return views;
+  }
+
+ private:
+  const uint8_t* Shifted(const uint8_t* p) const {
+    if (p == nullptr) return nullptr;
+    return reinterpret_cast<const uint8_t*>(reinterpret_cast<uintptr_t>(p) + shift_);
+  }
+
+  std::shared_ptr<const std::vector<SampleView>> views_;
+  uintptr_t shift_ = 0;
+};
+
 /// Keeps the memory under some views alive (an arrow::Buffer, a mapped file, a batch).
 using MemoryOwner = std::shared_ptr<const void>;
 
@@ -49,8 +115,17 @@ class SeriesBlock {
   SeriesBlock() = default;
   SeriesBlock(GpsTime time, Duration duration, std::shared_ptr<const ChannelSet> channels,
               std::vector<SampleView> views, std::vector<MemoryOwner> owners)
-      : time_(time), duration_(duration), channels_(std::move(channels)),
-        views_(std::move(views)), owners_(std::move(owners)) {}
+      : SeriesBlock(time, duration, std::move(channels), ViewList(std::move(views)),
+                    std::move(owners)) {}
+  /// A template so that braces always mean a vector.
+  template <std::same_as<ViewList> List>
+  SeriesBlock(GpsTime time, Duration duration, std::shared_ptr<const ChannelSet> channels,
+              List views, std::vector<MemoryOwner> owners)
+      : time_(time),
+        duration_(duration),
+        channels_(std::move(channels)),
+        views_(std::move(views)),
+        owners_(std::move(owners)) {}
 
   /// A block in which every sample is missing.
   static SeriesBlock Gap(GpsTime time, Duration duration,
@@ -61,8 +136,8 @@ class SeriesBlock {
   GpsTime end() const { return time_ + duration_; }
   const std::shared_ptr<const ChannelSet>& channels() const { return channels_; }
   size_t size() const { return views_.size(); }
-  const SampleView& view(size_t i) const { return views_[i]; }
-  const std::vector<SampleView>& views() const { return views_; }
+  SampleView view(size_t i) const { return views_[i]; }
+  const ViewList& views() const { return views_; }
   const std::vector<MemoryOwner>& owners() const { return owners_; }
 
   /// The part in [begin, begin + length), without a copy. kInvalidArgument if that is not
@@ -77,7 +152,7 @@ class SeriesBlock {
   GpsTime time_;
   Duration duration_;
   std::shared_ptr<const ChannelSet> channels_;
-  std::vector<SampleView> views_;
+  ViewList views_;
   std::vector<MemoryOwner> owners_;
 };
 
