@@ -50,7 +50,7 @@ class Joint {
         first_(blocks[0].view(channel)) {
     int64_t have = 0;
     for (const SeriesBlock& block : blocks) {
-      const SampleView& view = block.view(channel);
+      const SampleView view = block.view(channel);
       adjacent_ = adjacent_ && Continues(view, have);
       gaps_ = gaps_ || view.may_have_gaps();
       have += view.length;
@@ -182,7 +182,7 @@ Result<SeriesBlock> Combine(std::span<const SeriesBlock> blocks,
         return Error(ErrorKind::kInvalidArgument, "channel {} of blocks to combine: {}",
                      position ? "comes twice" : "is not wanted", name);
       }
-      const SampleView& view = block.view(i);
+      const SampleView view = block.view(i);
       if (view.length != views[*position].length ||
           view.data_type != views[*position].data_type) {
         return Error(

@@ -98,11 +98,17 @@ Status ReadLayout(const BatchMeta& meta, bool has_id, std::span<const uint8_t> w
   }
   out->lists.resize(widths.size());
   int64_t samples = 0;
+  bool changed = false;
   for (size_t i = 0; i < widths.size(); ++i) {
-    if (!ReadList(&reader, meta.rows, widths[i], meta.body_length, &out->lists[i])) {
+    ListPlace place;
+    if (!ReadList(&reader, meta.rows, widths[i], meta.body_length, &place)) {
       return BadColumn(i + static_cast<size_t>(fixed));
     }
-    samples += out->lists[i].child_length;
+    samples += place.child_length;
+    if (place == out->lists[i]) continue;
+    out->lists[i] = place;
+    if (!changed) ++out->generation;
+    changed = true;
   }
   if (samples > limits.max_samples) {
     return Error(ErrorKind::kResourceExhausted,

@@ -18,6 +18,8 @@ struct ListPlace {
   int64_t validity = -1;       ///< child_length bits, where samples are null
   int64_t child_length = 0;
   bool all_null = false;  ///< every sample is null
+
+  bool operator==(const ListPlace&) const = default;
 };
 
 /// Where everything of a record batch message lies in its body: what stays the same from
@@ -28,6 +30,7 @@ struct BatchLayout {
   int64_t time = 0;        ///< rows int64
   int64_t id = -1;         ///< rows uint32, in row form
   std::vector<ListPlace> lists;
+  int64_t generation = 0;  ///< counts the changes of `lists`
 };
 
 /// Fills `out` from the tables of a message whose columns are time, id (if `has_id`) and

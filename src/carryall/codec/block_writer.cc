@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "carryall/codec/bytes.h"
 #include "carryall/codec/copy_counter.h"
@@ -114,7 +115,7 @@ Result<arrow::ipc::IpcPayload> WriteColumns(const SeriesBlock& block, Duration s
   const std::vector<int64_t> missing = CountAllMissing(block);
   int64_t arena = BodyWriter::ArenaBytes(8 * rows);
   for (size_t i = 0; i < block.size(); ++i) {
-    const SampleView& view = block.view(i);
+    const SampleView view = block.view(i);
     if (view.length > std::numeric_limits<int32_t>::max()) {
       return TooLong((*block.channels())[i], view.length);
     }
@@ -134,7 +135,7 @@ Result<arrow::ipc::IpcPayload> WriteColumns(const SeriesBlock& block, Duration s
   }
   EndBuffer(0, &body, meta);
   for (size_t i = 0; i < block.size(); ++i) {
-    const SampleView& view = block.view(i);
+    const SampleView view = block.view(i);
     meta->AddNode(rows, 0);
     meta->AddNode(view.length, missing[i]);
     NoBuffer(body, meta);
@@ -161,15 +162,15 @@ Status WriteRowList(const SeriesBlock& block, std::span<const RowId> rows, DataT
                     std::span<const int64_t> missing, BodyWriter* body,
                     MetaWriter* meta) {
   const auto count = static_cast<int64_t>(rows.size());
-  const auto mine = [&](const RowId& row) -> const SampleView* {
-    const SampleView& view = block.view(static_cast<size_t>(row.channel));
-    return view.data_type == type ? &view : nullptr;
+  const auto mine = [&](const RowId& row) -> std::optional<SampleView> {
+    const SampleView view = block.view(static_cast<size_t>(row.channel));
+    return view.data_type == type ? std::optional(view) : std::nullopt;
   };
   int64_t nulls = 0, samples = 0, begin = body->position();
   uint8_t* offsets = body->Append(4 * (count + 1));
   Store<int32_t>(offsets, 0);
   for (int64_t row = 0; row < count; ++row) {
-    if (const SampleView* view = mine(rows[static_cast<size_t>(row)])) {
+    if (const auto view = mine(rows[static_cast<size_t>(row)])) {
       samples += view->length;
       nulls += missing[static_cast<size_t>(rows[static_cast<size_t>(row)].channel)];
       if (samples > std::numeric_limits<int32_t>::max()) {
@@ -190,8 +191,8 @@ Status WriteRowList(const SeriesBlock& block, std::span<const RowId> rows, DataT
     uint8_t* bits = AppendBitmap(samples, body);
     int64_t at = 0;
     for (const RowId& row : rows) {
-      const SampleView* view = mine(row);
-      if (view == nullptr) continue;
+      const auto view = mine(row);
+      if (!view) continue;
       PutValidity(*view, missing[static_cast<size_t>(row.channel)], bits, at);
       at += view->length;
     }
@@ -200,8 +201,8 @@ Status WriteRowList(const SeriesBlock& block, std::span<const RowId> rows, DataT
 
   begin = body->position();
   for (const RowId& row : rows) {
-    const SampleView* view = mine(row);
-    if (view == nullptr) continue;
+    const auto view = mine(row);
+    if (!view) continue;
     AppendSamples(*view, missing[static_cast<size_t>(row.channel)], body);
   }
   EndBuffer(begin, body, meta);
@@ -221,7 +222,7 @@ Result<arrow::ipc::IpcPayload> WriteRows(const SeriesBlock& block,
       static_cast<int64_t>(types.size()) *
           (BodyWriter::ArenaBytes(4 * (count + 1)) + BodyWriter::ArenaBytes(8));
   for (const RowId& row : rows) {
-    const SampleView& view = block.view(static_cast<size_t>(row.channel));
+    const SampleView view = block.view(static_cast<size_t>(row.channel));
     arena += ArenaBytesForSamples(view, missing[static_cast<size_t>(row.channel)]) +
              BitmapBytes(view.length);
   }

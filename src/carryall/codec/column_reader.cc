@@ -1,6 +1,18 @@
 #include "carryall/codec/column_reader.h"
 
 namespace carryall::codec {
+namespace {
+
+/// Whether each of the rows has `length` samples, the first of them at `begin`.
+bool AreRegular(const uint8_t* offsets, int64_t rows, int64_t begin, int64_t length) {
+  int64_t wrong = Load<int32_t>(offsets) - begin;
+  for (int64_t row = 1; row <= rows; ++row) {
+    wrong |= Load<int32_t>(offsets + 4 * row) - (begin + length * row);
+  }
+  return wrong == 0;
+}
+
+}  // namespace
 
 ColumnReader::ColumnReader(std::shared_ptr<const ChannelSet> channels,
                            const StreamShape& shape, int64_t max_views)
@@ -23,53 +35,84 @@ Status ColumnReader::Read(const BatchLayout& layout, const uint8_t* body,
   return status;
 }
 
-bool ColumnReader::ReadRegular(const BatchLayout& layout, const uint8_t* body,
-                               const MemoryOwner& owner,
-                               std::vector<SeriesBlock>* out) const {
+bool ColumnReader::TimesAreRegular(const BatchLayout& layout, const uint8_t* body) const {
   const int64_t rows = layout.rows;
   if (row_duration_.ns() == 0 || (rows > 1 && !row_is_exact_) ||
       row_duration_.ns() > kLongestBlock.ns() / rows) {
     return false;
   }
-  const auto first_time = Load<int64_t>(body + layout.time);
-  const Duration duration = row_duration_ * rows;
-  if (!SpanFits(first_time, duration)) return false;
+  const auto first = Load<int64_t>(body + layout.time);
+  if (!SpanFits(first, row_duration_ * rows)) return false;
   for (int64_t row = 1; row < rows; ++row) {
-    if (Load<int64_t>(body + layout.time + 8 * row) !=
-        first_time + row_duration_.ns() * row) {
+    if (Load<int64_t>(body + layout.time + 8 * row) != first + row_duration_.ns() * row) {
       return false;
     }
   }
-  std::vector<SampleView> views;
+  return true;
+}
+
+bool ColumnReader::IsAsShared(const BatchLayout& layout, const uint8_t* body) const {
+  if (layout.generation != shared_.generation || layout.rows != shared_.rows ||
+      row_duration_ != shared_.row_duration) {
+    return false;
+  }
+  bool regular = true;
+  for (size_t i = 0; i < columns_.size() && regular; ++i) {
+    regular =
+        AreRegular(body + layout.lists[i].offsets, layout.rows, 0, columns_[i].expected);
+  }
+  return regular;
+}
+
+bool ColumnReader::MakeViews(const BatchLayout& layout, const uint8_t* body,
+                             std::vector<SampleView>* views, bool* shareable) const {
+  const int64_t rows = layout.rows;
   if (every_channel_) {
-    views.resize(columns_.size());
+    views->resize(columns_.size());
   } else {
-    views = MissingViews(duration);
+    *views = MissingViews(row_duration_ * rows);
   }
   bool any = false;
+  *shareable = true;
   for (size_t i = 0; i < columns_.size(); ++i) {
     const Column& column = columns_[i];
     const ListPlace& place = layout.lists[i];
     const uint8_t* offsets = body + place.offsets;
     const int64_t begin = Load<int32_t>(offsets);
     const int64_t length = column.expected * rows;
-    SampleView& view = views[static_cast<size_t>(column.channel)];
+    SampleView& view = (*views)[static_cast<size_t>(column.channel)];
     if (place.list_validity >= 0 || begin < 0) return false;
+    *shareable = *shareable && begin == 0;
     if (rows == 1 && Load<int32_t>(offsets + 4) == begin && begin <= place.child_length) {
       view = SampleView::Missing(column.type, length);
+      *shareable = false;
       continue;
     }
-    if (begin + length > place.child_length) return false;
-    int64_t wrong = 0;
-    for (int64_t row = 1; row <= rows; ++row) {
-      wrong |= Load<int32_t>(offsets + 4 * row) - (begin + column.expected * row);
+    if (begin + length > place.child_length ||
+        !AreRegular(offsets, rows, begin, column.expected)) {
+      return false;
     }
-    if (wrong != 0) return false;
     view = ListSlice::Of(place, body).View(begin, length, column.type);
     any = true;
   }
-  if (!any) return false;
-  out->emplace_back(GpsTime::FromNs(first_time), duration, channels_, std::move(views),
+  return any;
+}
+
+bool ColumnReader::ReadRegular(const BatchLayout& layout, const uint8_t* body,
+                               const MemoryOwner& owner, std::vector<SeriesBlock>* out) {
+  if (!TimesAreRegular(layout, body)) return false;
+  ViewList list;
+  if (IsAsShared(layout, body)) {
+    list = shared_.views.Moved(body - shared_.body);
+  } else {
+    std::vector<SampleView> views;
+    bool shareable = false;
+    if (!MakeViews(layout, body, &views, &shareable)) return false;
+    list = ViewList(std::move(views));
+    if (shareable) shared_ = {layout.generation, layout.rows, row_duration_, body, list};
+  }
+  out->emplace_back(GpsTime::FromNs(Load<int64_t>(body + layout.time)),
+                    row_duration_ * layout.rows, channels_, std::move(list),
                     std::vector<MemoryOwner>{owner});
   return true;
 }

@@ -29,8 +29,22 @@ class ColumnReader {
     int64_t expected;  ///< samples a row of row_duration_
   };
 
+  /// The views of a regular message, for the next ones of the same layout: every list
+  /// begins at its first sample.
+  struct Shared {
+    int64_t generation = -1;
+    int64_t rows = 0;
+    Duration row_duration;
+    const uint8_t* body = nullptr;
+    ViewList views;
+  };
+
   bool ReadRegular(const BatchLayout& layout, const uint8_t* body,
-                   const MemoryOwner& owner, std::vector<SeriesBlock>* out) const;
+                   const MemoryOwner& owner, std::vector<SeriesBlock>* out);
+  bool TimesAreRegular(const BatchLayout& layout, const uint8_t* body) const;
+  bool IsAsShared(const BatchLayout& layout, const uint8_t* body) const;
+  bool MakeViews(const BatchLayout& layout, const uint8_t* body,
+                 std::vector<SampleView>* views, bool* shareable) const;
   Status ReadGeneral(const BatchLayout& layout, const uint8_t* body,
                      const MemoryOwner& owner, std::vector<SeriesBlock>* out);
   /// Finds out how long a row is and which channels it has; nothing known: duration 0.
@@ -47,6 +61,7 @@ class ColumnReader {
   bool every_channel_ = false;  ///< column i is channel i, and there are no others
   Duration row_duration_;       ///< 0: not known yet
   bool row_is_exact_ = false;   ///< holds a whole number of samples of every channel
+  Shared shared_;
   std::vector<ListSlice> slices_;
 };
 

@@ -55,7 +55,7 @@ TEST(Copies, DecodingWithoutGapsCopiesNothingInEitherForm) {
       ASSERT_OK(decoder->Decode({payload.metadata, held}, &blocks));
       EXPECT_EQ(copies.bytes(), 0);
       ASSERT_EQ(blocks.size(), 1u);
-      for (const SampleView& view : blocks[0].views()) {
+      for (const SampleView view : blocks[0].views()) {
         EXPECT_GE(view.values, held->data());
         EXPECT_LT(view.values, held->data() + held->size());
       }

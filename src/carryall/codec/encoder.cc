@@ -78,7 +78,7 @@ class Encoder final : public StreamEncoder {
         rate = channel.sample_rate;
         expected = rate.SamplesIn(block.duration());
       }
-      const SampleView& view = block.view(i);
+      const SampleView view = block.view(i);
       if (view.length != expected || view.data_type != channel.data_type) {
         return Error(ErrorKind::kInvalidArgument,
                      "channel {} has {} samples of {} in {}, expected {} of {}",
@@ -98,7 +98,7 @@ class Encoder final : public StreamEncoder {
     DurationRule best;
     std::optional<size_t> teller;
     for (size_t i = 0; i < block.size(); ++i) {
-      const SampleView& view = block.view(i);
+      const SampleView view = block.view(i);
       const SampleRate rate = (*channels_)[i].sample_rate;
       if (view.length > 0 && CountMissing(view) < view.length) {
         rows.push_back({static_cast<uint32_t>(i), static_cast<int32_t>(i)});

@@ -82,7 +82,7 @@ uint64_t TouchAll(const std::vector<SeriesBlock>& blocks) {
   for (const SeriesBlock& block : blocks) {
     EXPECT_TRUE(block.Validate().ok());
     EXPECT_GT(block.duration().ns(), 0);
-    for (const SampleView& view : block.views()) {
+    for (const SampleView view : block.views()) {
       EXPECT_GE(view.length, 0);
       if (view.values == nullptr) continue;
       for (int64_t i = 0; i < view.length * ByteWidth(view.data_type); ++i) {

@@ -1,45 +1,9 @@
 #include "carryall/codec/row_reader.h"
 
 #include <cstring>
-#include <iterator>
+#include <limits>
 
 namespace carryall::codec {
-namespace {
-
-/// Makes views on the fly, so that a vector of them is written once.
-template <typename Slot, typename Make>
-class ViewIterator {
- public:
-  using iterator_category = std::random_access_iterator_tag;
-  using value_type = SampleView;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const SampleView*;
-  using reference = SampleView;
-
-  ViewIterator(const Slot* slot, const Make* make) : slot_(slot), make_(make) {}
-  SampleView operator*() const { return (*make_)(*slot_); }
-  ViewIterator& operator++() {
-    ++slot_;
-    return *this;
-  }
-  difference_type operator-(const ViewIterator& o) const { return slot_ - o.slot_; }
-  bool operator==(const ViewIterator& o) const { return slot_ == o.slot_; }
-  bool operator!=(const ViewIterator& o) const { return slot_ != o.slot_; }
-
- private:
-  const Slot* slot_;
-  const Make* make_;
-};
-
-template <typename Slot, typename Make>
-std::vector<SampleView> MakeViews(const std::vector<Slot>& slots, const Make& make) {
-  using Iterator = ViewIterator<Slot, Make>;
-  return std::vector<SampleView>(Iterator(slots.data(), &make),
-                                 Iterator(slots.data() + slots.size(), &make));
-}
-
-}  // namespace
-
 RowReader::RowReader(std::shared_ptr<const ChannelSet> channels,
                      std::span<const DataType> list_types, std::span<const int32_t> ids)
     : channels_(std::move(channels)), table_(ids), list_of_type_(kDataTypeCount, -1) {
@@ -59,6 +23,7 @@ Status RowReader::Read(const RowBatch& batch, const MemoryOwner& owner,
                        std::vector<SeriesBlock>* out) {
   if (!IsAsBefore(batch)) {
     rows_ = 0;
+    for (Shared& shared : shared_) shared = {};
     RETURN_NOT_OK(Index(batch));
     RETURN_NOT_OK(SetDuration());
     Remember(batch);
@@ -115,7 +80,6 @@ Status RowReader::SetDuration() {
     if (slots_[i].list >= 0) rule.Add(rates_[i], slots_[i].length);
   }
   duration_ = rule.duration();
-  all_present_ = true;
   SampleRate rate;
   int64_t expected = rate.SamplesIn(duration_);
   for (size_t i = 0; i < slots_.size(); ++i) {
@@ -124,7 +88,6 @@ Status RowReader::SetDuration() {
       expected = rate.SamplesIn(duration_);
     }
     Slot& slot = slots_[i];
-    all_present_ = all_present_ && slot.list == 0;
     if (slot.list < 0) {
       slot.begin = 0;
       slot.length = expected;
@@ -152,27 +115,35 @@ void RowReader::Remember(const RowBatch& batch) {
   rows_ = batch.rows;
 }
 
-std::vector<SampleView> RowReader::Views(const RowBatch& batch) const {
-  if (all_present_ && !batch.lists[0].all_null) {
-    const ListSlice& list = batch.lists[0];
-    const DataType type = slots_[0].type;
-    const int64_t width = ByteWidth(type);
-    if (list.validity == nullptr) {
-      return MakeViews(slots_, [&](const Slot& slot) {
-        return SampleView{list.values + slot.begin * width, nullptr, 0, slot.length,
-                          type};
-      });
-    }
-    return MakeViews(slots_, [&](const Slot& slot) {
-      return SampleView{list.values + slot.begin * width, list.validity,
-                        list.validity_offset + slot.begin, slot.length, type};
-    });
+ViewList RowReader::Views(const RowBatch& batch) {
+  const auto values = reinterpret_cast<intptr_t>(batch.lists[0].values);
+  places_.clear();
+  bool nulls = false;
+  for (const ListSlice& list : batch.lists) {
+    nulls = nulls || list.validity != nullptr;
+    places_.push_back(reinterpret_cast<intptr_t>(list.values) - values);
+    places_.push_back(list.validity == nullptr
+                          ? std::numeric_limits<int64_t>::min()
+                          : reinterpret_cast<intptr_t>(list.validity) - values);
+    places_.push_back(list.validity_offset);
+    places_.push_back(list.all_null ? 1 : 0);
   }
-  return MakeViews(slots_, [&](const Slot& slot) {
-    if (slot.list < 0) return SampleView::Missing(slot.type, slot.length);
-    return batch.lists[static_cast<size_t>(slot.list)].View(slot.begin, slot.length,
-                                                            slot.type);
-  });
+  Shared& shared = shared_[nulls ? 1 : 0];
+  if (shared.places != places_) {
+    shared = {places_, batch.lists[0].values, ViewList(MakeViews(batch))};
+  }
+  return shared.views.Moved(values - reinterpret_cast<intptr_t>(shared.values));
+}
+
+std::vector<SampleView> RowReader::MakeViews(const RowBatch& batch) const {
+  std::vector<SampleView> views;
+  views.reserve(slots_.size());
+  for (const Slot& slot : slots_) {
+    views.push_back(slot.list < 0 ? SampleView::Missing(slot.type, slot.length)
+                                  : batch.lists[static_cast<size_t>(slot.list)].View(
+                                        slot.begin, slot.length, slot.type));
+  }
+  return views;
 }
 
 }  // namespace carryall::codec

@@ -18,7 +18,7 @@ struct RowBatch {
 };
 
 /// Turns row-form batches into blocks, one each. Remembers ids and offsets with what came
-/// of them: a batch that has the same costs two comparisons and a view a channel.
+/// of them: a batch that has the same costs two comparisons.
 /// Internal to codec; not thread safe.
 class RowReader {
  public:
@@ -48,18 +48,27 @@ class RowReader {
   Status Index(const RowBatch& batch);
   Status SetDuration();
   void Remember(const RowBatch& batch);
-  std::vector<SampleView> Views(const RowBatch& batch) const;
+  /// The views of a batch, for the next ones whose lists lie alike.
+  struct Shared {
+    std::vector<int64_t> places;  ///< of the lists, counted from the first one's values
+    const uint8_t* values = nullptr;
+    ViewList views;
+  };
+
+  ViewList Views(const RowBatch& batch);
+  std::vector<SampleView> MakeViews(const RowBatch& batch) const;
 
   std::shared_ptr<const ChannelSet> channels_;
   std::span<const int32_t> table_;
   std::vector<int32_t> list_of_type_;
   std::vector<SampleRate> rates_;
-  std::vector<Slot> slots_;   ///< one a channel
-  bool all_present_ = false;  ///< ... in list 0
-  Duration duration_;         ///< 0: nothing in the batch
-  int64_t rows_ = 0;          ///< 0: nothing remembered
+  std::vector<Slot> slots_;  ///< one a channel
+  Duration duration_;        ///< 0: nothing in the batch
+  int64_t rows_ = 0;         ///< 0: nothing remembered
   std::vector<uint8_t> ids_;
   std::vector<Remembered> lists_;
+  Shared shared_[2];  ///< without and with nulls, so that streams may alternate
+  std::vector<int64_t> places_;
 };
 
 }  // namespace carryall::codec

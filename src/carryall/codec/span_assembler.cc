@@ -148,7 +148,7 @@ class Assembler final : public SpanAssembler {
     for (size_t i = 0; i < positions.size(); ++i) {
       if (positions[i] < 0) continue;
       const auto at = static_cast<size_t>(positions[i]);
-      const SampleView& view = block.view(i);
+      const SampleView view = block.view(i);
       if (at >= tracks_.size() || tracks_[at].type != view.data_type)
         return Misfit(block, i, at);
       const Track& track = tracks_[at];
@@ -189,7 +189,7 @@ class Assembler final : public SpanAssembler {
   }
 
   void Copy(const SeriesBlock& block, const Part& part) const {
-    const SampleView& view = block.view(part.view);
+    const SampleView view = block.view(part.view);
     if (view.values == nullptr) return;
     const int width = ByteWidth(view.data_type);
     const uint8_t* src = view.values + part.from * width;

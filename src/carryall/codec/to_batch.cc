@@ -1,3 +1,4 @@
+#include <arrow/array/data.h>
 #include <arrow/io/memory.h>
 #include <arrow/ipc/dictionary.h>
 #include <arrow/record_batch.h>
@@ -42,7 +43,7 @@ class ColumnBatchMaker {
   Status Allocate() {
     int64_t bytes = 64;
     for (size_t i = 0; i < block_.size(); ++i) {
-      const SampleView& view = block_.view(i);
+      const SampleView view = block_.view(i);
       if (view.length > std::numeric_limits<int32_t>::max()) {
         return Error(ErrorKind::kInvalidArgument,
                      "block is too long for one batch: {} samples of channel {}",
@@ -86,7 +87,7 @@ class ColumnBatchMaker {
   }
 
   std::shared_ptr<arrow::ArrayData> Samples(size_t i) {
-    const SampleView& view = block_.view(i);
+    const SampleView view = block_.view(i);
     const auto& type = ToArrow(view.data_type);
     const int64_t bytes = view.length * ByteWidth(view.data_type);
     std::shared_ptr<arrow::Buffer> validity, values;
