@@ -202,25 +202,29 @@ Status MessageReader::ReadFrom(Shared& shared, const std::string& url) {
     shared.stream = stream.get();
     if (shared.cancelled) stream->TryCancel();
   }
-  Status taken = ReadStream(shared, *stream);
+  const Result<bool> began = ReadStream(shared, *stream);
   shared.Enter(Stage::kIdle);
-  if (!taken.ok()) stream->TryCancel();
+  if (!began.ok()) stream->TryCancel();
   const Status sent = stream->Finish(Status::OK());
   {
     std::lock_guard lock(shared.mutex);
     shared.stream = nullptr;
   }
-  if (!taken.ok()) return WithContext(taken, url);
+  if (!began.ok()) return WithContext(began.status(), url);
   if (!sent.ok() && !shared.stopped()) lease.Drop();
-  return FromFlightStatus(sent, url);
+  ARROW_RETURN_NOT_OK(FromFlightStatus(sent, url));
+  if (!*began && !shared.stopped()) {
+    return Error(ErrorKind::kCorrupt, "{}: the stream ended without a schema", url);
+  }
+  return Status::OK();
 }
 
-Status MessageReader::ReadStream(Shared& shared, ClientDataStream& stream) {
+Result<bool> MessageReader::ReadStream(Shared& shared, ClientDataStream& stream) {
   bool began = false;
   shared.Enter(Stage::kAnswer);
   for (FlightData data; stream.ReadData(&data); data = FlightData()) {
     shared.Enter(Stage::kIdle);
-    if (shared.stopped()) return Status::OK();
+    if (shared.stopped()) return began;
     if (data.metadata != nullptr && data.metadata->size() > 0) {
       if (data.body == nullptr) data.body = std::make_shared<arrow::Buffer>("");
       if (began) {
@@ -233,7 +237,7 @@ Status MessageReader::ReadStream(Shared& shared, ClientDataStream& stream) {
     }
     shared.Enter(began ? Stage::kMessage : Stage::kAnswer);
   }
-  return Status::OK();
+  return began;
 }
 
 }  // namespace carryall::flight

@@ -86,8 +86,9 @@ class MessageReader {
   static void Run(const std::shared_ptr<Shared>& shared);
   static Status ReadLocations(Shared& shared);
   static Status ReadFrom(Shared& shared, const std::string& url);
-  static Status ReadStream(Shared& shared,
-                           arrow::flight::internal::ClientDataStream& stream);
+  /// Whether there was a schema.
+  static Result<bool> ReadStream(Shared& shared,
+                                 arrow::flight::internal::ClientDataStream& stream);
 
   std::shared_ptr<Shared> shared_;
   std::thread thread_;
