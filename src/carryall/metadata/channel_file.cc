@@ -11,6 +11,7 @@
 #include <limits>
 #include <sstream>
 #include <unordered_map>
+#include <utility>
 
 #include "carryall/base/log.h"
 
@@ -262,6 +263,10 @@ Result<ChannelFile> ParseChannelFile(std::string_view text, const std::string& f
   Fields common;
   if (const toml::table* table = root["common"].as_table()) {
     ARROW_RETURN_NOT_OK(ReadFields(*table, Place{file, "[common]"}, &common));
+    for (const auto& [key, value] : std::exchange(common.extras, {})) {
+      Log(LogLevel::kWarning, "{}: [common]: '{}' is no channel field and is ignored",
+          file, key);
+    }
   }
   if (const toml::table* table = root["publisher"].as_table()) {
     ARROW_ASSIGN_OR_RAISE(out.publisher, ReadPublisher(*table, file));

@@ -36,11 +36,11 @@ struct ChannelFile {
 };
 
 /// Reads the TOML text of a channel file (protocol 5.2): a table for each channel with
-/// its name as the key, `[common]` with defaults, and `[publisher]`, whose id, stride,
-/// latency and replay override those of every channel. Partition counters are passed
-/// over. kInvalidArgument beginning with "FILE:LINE: " and naming the channel and field
-/// otherwise: not TOML, a bad name, a missing or mistyped field, a rate that is no whole
-/// number of Hz, a stride that holds no whole number of samples.
+/// its name as the key, `[common]` with defaults of channel fields, and `[publisher]`,
+/// whose id, stride, latency and replay override those of every channel. Partition
+/// counters are passed over. kInvalidArgument beginning with "FILE:LINE: " and naming the
+/// channel and field otherwise: not TOML, a bad name, a missing or mistyped field, a rate
+/// that is no whole number of Hz, a stride that holds no whole number of samples.
 Result<ChannelFile> ParseChannelFile(std::string_view toml, const std::string& file);
 
 /// The same from disk. kNotFound, or kIo, naming the file.

@@ -91,6 +91,15 @@ next_index = 5
   EXPECT_EQ(channel.partition_index, 4u);
 }
 
+// As the stock server: a formula belongs to a channel.
+TEST(ChannelFileTest, CommonHasChannelFieldsOnly) {
+  const Result<ChannelFile> file = ParseChannelFile(
+      "[common]\nfunc = '7'\nsample_rate = 16\n['A:B']\ndata_type = 'int8'\n", "f.toml");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->channels[0].channel.sample_rate.hz(), 16);
+  EXPECT_TRUE(file->channels[0].extras.empty());
+}
+
 struct Bad {
   std::string_view toml;
   std::string_view place;  // how the message begins
