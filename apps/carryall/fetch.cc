@@ -58,7 +58,11 @@ Status CopyToFile(const std::vector<std::string>& names,
                  ToString(*span.start), ToString(end));
   }
   ProgressLine progress(session.shows_progress(), span.start, end);
-  const client::CallContext context = session.context();
+  client::CallContext context = session.context();
+  context.poll = [&] {
+    progress.Wait(session.client().url());
+    return CheckInterrupt();
+  };
   ARROW_ASSIGN_OR_RAISE(const auto stream, session.client().Stream(names, span, context));
   ARROW_ASSIGN_OR_RAISE(const auto writer,
                         files::BlockWriter::Open(file, stream->channels()));

@@ -9,6 +9,7 @@ namespace carryall::apps {
 namespace {
 
 constexpr std::chrono::milliseconds kRedraw{100};
+constexpr std::chrono::seconds kPatience{1};
 
 void WriteToStderr(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
@@ -32,12 +33,27 @@ std::string FormatBytes(int64_t bytes) {
 void ProgressLine::Update(int64_t bytes, GpsTime complete_until,
                           const std::string& waiting_for) {
   if (!shown_) return;
+  bytes_ = bytes;
+  complete_until_ = complete_until;
+  waiting_for_ = waiting_for;
+  updated_ = SteadyNow();
+  Draw(updated_);
+}
+
+void ProgressLine::Wait(const std::string& waiting_for) {
+  if (!shown_) return;
   const SteadyTime now = SteadyNow();
+  if (now - updated_ < kPatience) return;
+  waiting_for_ = waiting_for;
+  Draw(now);
+}
+
+void ProgressLine::Draw(SteadyTime now) {
   if (drawn_ && now - *drawn_ < kRedraw) return;
   drawn_ = now;
-  std::string line = FormatBytes(bytes);
-  if (start_) {
-    const double done = std::max(0.0, (complete_until - *start_).seconds());
+  std::string line = FormatBytes(bytes_);
+  if (start_ && complete_until_) {
+    const double done = std::max(0.0, (*complete_until_ - *start_).seconds());
     line += fmt::format(", {:.1f}", done);
     if (end_ && *end_ > *start_) {
       const double span = (*end_ - *start_).seconds();
@@ -47,7 +63,7 @@ void ProgressLine::Update(int64_t bytes, GpsTime complete_until,
       line += " s";
     }
   }
-  if (!waiting_for.empty()) line += ", waiting for " + Printable(waiting_for);
+  if (!waiting_for_.empty()) line += ", waiting for " + Printable(waiting_for_);
   WriteToStderr(fmt::format("\r\x1b[K{}", line));
 }
 

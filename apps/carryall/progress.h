@@ -20,11 +20,19 @@ class ProgressLine {
 
   /// Redraws, at most ten times a second. `waiting_for` may be empty.
   void Update(int64_t bytes, GpsTime complete_until, const std::string& waiting_for);
+  /// To be called while waiting: says what for once nothing came for a second.
+  void Wait(const std::string& waiting_for);
   void Clear();
 
  private:
+  void Draw(SteadyTime now);
+
   bool shown_;
   std::optional<GpsTime> start_, end_;
+  int64_t bytes_ = 0;
+  std::optional<GpsTime> complete_until_;
+  std::string waiting_for_;
+  SteadyTime updated_ = SteadyNow();
   std::optional<SteadyTime> drawn_;
 };
 

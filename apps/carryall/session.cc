@@ -16,9 +16,21 @@
 namespace carryall::apps {
 namespace {
 
-// -q and -v, else ARRAKIS_LOG_LEVEL, else warnings: answers go to standard output, and
-// standard error stays empty where nothing is wrong.
-Result<LogLevel> LevelOf(const GlobalOptions& global) {
+// What a finished verb exits with.
+int Finish(Status status, Session& session) {
+  const Status written = session.out().Flush();
+  if (session.out().reader_gone()) return 0;
+  if (status.ok()) status = written;
+  const int number = InterruptSignal();
+  if (!status.ok() && KindOf(status) == ErrorKind::kCancelled && number != 0) {
+    return 128 + number;
+  }
+  return status.ok() ? 0 : ReportError(status);
+}
+
+}  // namespace
+
+Result<LogLevel> LogLevelOf(const GlobalOptions& global) {
   if (global.verbose) return LogLevel::kDebug;
   if (global.quiet) return LogLevel::kWarning;
   const char* variable = std::getenv("ARRAKIS_LOG_LEVEL");
@@ -34,20 +46,6 @@ Result<LogLevel> LevelOf(const GlobalOptions& global) {
                variable);
 }
 
-// What a finished verb exits with.
-int Finish(Status status, Session& session) {
-  const Status written = session.out().Flush();
-  if (session.out().reader_gone()) return 0;
-  if (status.ok()) status = written;
-  const int number = InterruptSignal();
-  if (!status.ok() && KindOf(status) == ErrorKind::kCancelled && number != 0) {
-    return 128 + number;
-  }
-  return status.ok() ? 0 : ReportError(status);
-}
-
-}  // namespace
-
 void AddClientOptions(CLI::App& command, ClientSettings& settings) {
   command
       .add_option("--timeout", settings.timeout,
@@ -62,7 +60,7 @@ Result<std::unique_ptr<Session>> Session::Open(const GlobalOptions& global,
                                                const ClientSettings& settings) {
   std::signal(SIGPIPE, SIG_IGN);
   RememberInterrupts();
-  ARROW_ASSIGN_OR_RAISE(const LogLevel level, LevelOf(global));
+  ARROW_ASSIGN_OR_RAISE(const LogLevel level, LogLevelOf(global));
   LogToStderr(level);
   client::ClientOptions options;
   options.url = global.url;

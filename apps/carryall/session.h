@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "carryall/base/log.h"
 #include "carryall/client/client.h"
 #include "command.h"
 #include "output.h"
@@ -48,6 +49,11 @@ int RunVerb(const GlobalOptions& global, const ClientSettings& settings,
 /// Adds a command that has no options of its own.
 void AddPlainCommand(CLI::App& app, GlobalOptions& global, const char* name,
                      const char* description, Status (*verb)(Session&));
+
+/// What -q and -v ask for, else ARRAKIS_LOG_LEVEL, else warnings: answers go to standard
+/// output, and standard error stays empty where nothing is wrong. kInvalidArgument naming
+/// the variable.
+Result<LogLevel> LogLevelOf(const GlobalOptions& global);
 
 /// Writes "carryall: <message>" as one line to standard error; gives the exit status of
 /// the error table.

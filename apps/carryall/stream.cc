@@ -29,6 +29,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual Status Write(const SeriesBlock& block) = 0;
+  /// Called while nothing comes from `url`.
+  virtual void Wait(const std::string& url) {}
   virtual Status Close() = 0;
 };
 
@@ -43,6 +45,7 @@ class FileSink final : public Sink {
     progress_.Update(writer_->bytes_written(), block.end(), "");
     return Status::OK();
   }
+  void Wait(const std::string& url) override { progress_.Wait(url); }
   Status Close() override { return writer_->Close(); }
 
  private:
@@ -105,9 +108,13 @@ Status Stream(const Options& options, Session& session) {
   ARROW_ASSIGN_OR_RAISE(const std::vector<std::string> names,
                         ExpandNames(options.names, std::cin));
   ARROW_ASSIGN_OR_RAISE(const client::StreamOptions span, StreamOptionsOf(options));
-  const client::CallContext context = session.context();
+  client::CallContext context = session.context();
   ARROW_ASSIGN_OR_RAISE(const auto stream, session.client().Stream(names, span, context));
   ARROW_ASSIGN_OR_RAISE(const auto sink, MakeSink(options, span, *stream, session));
+  context.poll = [&] {
+    sink->Wait(session.client().url());
+    return CheckInterrupt();
+  };
   while (true) {
     Result<std::optional<SeriesBlock>> block = stream->Next(context);
     // A stream may have no end: Ctrl-C is how it is meant to be stopped.

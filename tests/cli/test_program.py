@@ -290,6 +290,12 @@ def test_progress_is_for_terminals(url, tmp_path):
     assert ok(*argv) == ""
 
 
+def test_what_is_waited_for_is_said(tmp_path):
+    with servers.start("ours", TYPES, faults=("stall", 10, 3)) as server:
+        shown = on_terminal("-u", server.url, "fetch", I32, *SPAN, "-o", tmp_path / "x.arrow")
+        assert f"waiting for {server.url}" in shown
+
+
 # -- completion ----------------------------------------------------------------------------
 
 
