@@ -114,38 +114,25 @@ class Program:
 class Finished:
     """What a program that ran to its end left behind."""
 
-    def __init__(self, status, out, err, usage):
+    def __init__(self, status, out, err):
         self.status, self.out, self.err = status, out, err
-        self.peak_bytes = usage.ru_maxrss * 1024
 
     def __repr__(self):
         return f"exit status {self.status}\n--- out\n{self.out[-4000:]}\n--- err\n{self.err[-4000:]}"
 
 
-def run(argv, input=None, timeout=60, **environment):
-    """Runs a program to its end."""
-    process = subprocess.Popen(
-        [*_ENDS_WITH_US, *(str(a) for a in argv)], env=clean_environment(**environment),
-        text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL if input is None else subprocess.PIPE)
-    late = threading.Timer(timeout, process.kill)
-    late.start()
+def run(argv, input=None, timeout=60, memory=None, **environment):
+    """Runs a program to its end. `memory`: bytes it may allocate, not counting what it maps
+    from files; more fails in the program."""
+    argv = [str(a) for a in argv]
+    limit = [] if memory is None else ["prlimit", f"--data={memory}"]
     try:
-        said = []
-        listener = threading.Thread(target=lambda: said.append(process.stderr.read()))
-        listener.start()
-        if input is not None:
-            # A few names; a pipe holds more than tests write here.
-            process.stdin.write(input)
-            process.stdin.close()
-        out = process.stdout.read()
-        listener.join()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    finally:
-        late.cancel()
-        process.stdout.close()
-        process.stderr.close()
-    if process.returncode == -signal.SIGKILL and not late.is_alive():
-        raise AssertionError(f"not finished within {timeout} s: {argv}\n{out}\n{said[0]}")
-    return Finished(process.returncode, out, said[0], usage)
+        done = subprocess.run(
+            [*_ENDS_WITH_US, *limit, *argv], env=clean_environment(**environment), text=True,
+            input=input, stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True, timeout=timeout, errors="replace")
+    except subprocess.TimeoutExpired as late:
+        out, err = ((text or b"").decode(errors="replace") for text in (late.stdout, late.stderr))
+        raise AssertionError(
+            f"not finished within {timeout} s: {' '.join(argv)}\n{out}\n{err}") from None
+    return Finished(done.returncode, done.stdout, done.stderr)
