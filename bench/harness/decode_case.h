@@ -30,6 +30,8 @@ using DecodeOne = std::function<arrow::Status(const carryall::codec::IpcMessage&
 
 /// Ours: until a block with views is there. Compares every sample with the batches first.
 arrow::Result<DecodeOne> PrepareOurs(const DecodeCase& one);
+/// The same, and then every view of the block is looked at (not its samples).
+arrow::Result<DecodeOne> PrepareOursReading(const DecodeCase& one);
 /// Arrow's own reader with the schema known: until a RecordBatch is there.
 arrow::Result<DecodeOne> PrepareArrow(const DecodeCase& one);
 
