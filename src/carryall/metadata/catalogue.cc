@@ -196,7 +196,8 @@ class MemoryCatalogue final : public Catalogue {
   template <typename Take>
   Status Select(const ChannelQuery& query, const NamePattern& pattern, Take take) const {
     const RowFilter filter(query, publishers_, replays_);
-    const auto [begin, end] = RangeOf(pattern);
+    const std::pair<size_t, size_t> range = RangeOf(pattern);
+    const size_t begin = range.first, end = range.second;
     if (!filter.possible() || begin == end) return Status::OK();
     const bool passes_all = PassesAll(filter);
     const SteadyTime give_up = SteadyNow() + kMatchBudget;
