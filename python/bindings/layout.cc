@@ -1,0 +1,201 @@
+#include "bindings/layout.h"
+
+#include <cmath>
+
+#include "bindings/errors.h"
+
+namespace carryall::python {
+namespace {
+
+PyTypeObject* g_layout_type = nullptr;
+PyObject* g_channel_maker = nullptr;
+
+int Traverse(PyObject* self, visitproc visit, void* arg) {
+  auto* layout = reinterpret_cast<Layout*>(self);
+  Py_VISIT(layout->names);
+  Py_VISIT(layout->index);
+  Py_VISIT(layout->channels);
+  Py_VISIT(layout->by_name);
+  Py_VISIT(Py_TYPE(self));
+  return 0;
+}
+
+int Clear(PyObject* self) {
+  auto* layout = reinterpret_cast<Layout*>(self);
+  Py_CLEAR(layout->channels);
+  Py_CLEAR(layout->by_name);
+  return 0;
+}
+
+void Dealloc(PyObject* self) {
+  PyObject_GC_UnTrack(self);
+  Clear(self);
+  auto* layout = reinterpret_cast<Layout*>(self);
+  Py_CLEAR(layout->names);
+  Py_CLEAR(layout->index);
+  layout->set.~shared_ptr();
+  PyTypeObject* type = Py_TYPE(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyType_Slot g_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(Dealloc)},
+                         {Py_tp_traverse, reinterpret_cast<void*>(Traverse)},
+                         {Py_tp_clear, reinterpret_cast<void*>(Clear)},
+                         {0, nullptr}};
+PyType_Spec g_spec = {
+    "carryall._core._Layout", sizeof(Layout), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, g_slots};
+
+Ref IndexOf(PyObject* names) {
+  Ref index = Ref::Take(PyDict_New());
+  if (!index) return Ref();
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
+    const Ref position = Ref::Take(PyLong_FromSsize_t(i));
+    if (!position ||
+        PyDict_SetItem(index.get(), PyTuple_GET_ITEM(names, i), position.get()) < 0) {
+      return Ref();
+    }
+  }
+  if (PyDict_GET_SIZE(index.get()) != PyTuple_GET_SIZE(names)) {
+    Raise(ErrorKind::kInvalidArgument, "a channel comes twice");
+    return Ref();
+  }
+  return index;
+}
+
+template <typename T>
+Ref ToPython(const std::optional<T>& value) {
+  if (!value) return Ref::Share(Py_None);
+  if constexpr (std::is_same_v<T, std::string>) {
+    return Ref::Take(PyUnicode_FromStringAndSize(value->data(),
+                                                 static_cast<Py_ssize_t>(value->size())));
+  } else if constexpr (std::is_same_v<T, Duration>) {
+    return Ref::Take(PyLong_FromLongLong(value->ns()));
+  } else {
+    return Ref::Take(PyLong_FromUnsignedLong(*value));
+  }
+}
+
+Result<std::string> TextAttribute(PyObject* object, const char* name) {
+  const Ref value = Ref::Take(PyObject_GetAttrString(object, name));
+  Py_ssize_t size = 0;
+  const char* text = value ? PyUnicode_AsUTF8AndSize(value.get(), &size) : nullptr;
+  if (text == nullptr) return AlreadySet();
+  return std::string(text, static_cast<size_t>(size));
+}
+
+}  // namespace
+
+bool InitLayouts() {
+  g_layout_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&g_spec));
+  return g_layout_type != nullptr;
+}
+
+void SetChannelMaker(PyObject* maker) { Py_XSETREF(g_channel_maker, Py_NewRef(maker)); }
+
+Ref MakeLayout(Ref names, Ref channels, std::shared_ptr<const ChannelSet> set) {
+  Ref index = names ? IndexOf(names.get()) : Ref();
+  if (!index) return Ref();
+  Ref self = Ref::Take(g_layout_type->tp_alloc(g_layout_type, 0));
+  if (!self) return Ref();
+  Layout* layout = AsLayout(self);
+  layout->names = names.Release();
+  layout->index = index.Release();
+  layout->channels = channels.Release();
+  new (&layout->set) std::shared_ptr<const ChannelSet>(std::move(set));
+  return self;
+}
+
+Ref MakeLayout(std::shared_ptr<const ChannelSet> set) {
+  Ref names = Ref::Take(PyTuple_New(static_cast<Py_ssize_t>(set->size())));
+  for (size_t i = 0; names && i < set->size(); ++i) {
+    const std::string& name = (*set)[i].name;
+    PyObject* text =
+        PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
+    if (text == nullptr) return Ref();
+    PyTuple_SET_ITEM(names.get(), static_cast<Py_ssize_t>(i), text);
+  }
+  return MakeLayout(std::move(names), Ref(), std::move(set));
+}
+
+Ref ToPython(const Channel& channel) {
+  const std::string_view type = Name(channel.data_type);
+  const Ref publisher = ToPython(channel.publisher);
+  const Ref partition = ToPython(channel.partition_id);
+  const Ref index = ToPython(channel.partition_index);
+  const Ref stride = ToPython(channel.stride);
+  const Ref latency = ToPython(channel.max_latency);
+  const Ref replay = ToPython(channel.replay_id);
+  return Ref::Take(PyObject_CallFunction(
+      g_channel_maker, "s#s#iOOOOOO", channel.name.data(),
+      static_cast<Py_ssize_t>(channel.name.size()), type.data(),
+      static_cast<Py_ssize_t>(type.size()), channel.sample_rate.hz(), publisher.get(),
+      partition.get(), index.get(), stride.get(), latency.get(), replay.get()));
+}
+
+double RateOf(PyObject* channel) {
+  const Ref rate = Ref::Take(PyObject_GetAttrString(channel, "sample_rate"));
+  const double hz = rate ? PyFloat_AsDouble(rate.get()) : -1;
+  if (PyErr_Occurred()) return -1;
+  if (!(hz > 0) || std::isinf(hz)) {
+    Raise(ErrorKind::kInvalidArgument, "sample rate must be positive, got {}", hz);
+    return -1;
+  }
+  return hz;
+}
+
+Result<Channel> FromPython(PyObject* channel, std::optional<DataType> data_type) {
+  Channel out;
+  ARROW_ASSIGN_OR_RAISE(out.name, TextAttribute(channel, "name"));
+  const double hz = RateOf(channel);
+  if (hz < 0) return AlreadySet();
+  if (hz != std::floor(hz) || hz > std::numeric_limits<int32_t>::max()) {
+    return Error(ErrorKind::kInvalidArgument,
+                 "only whole numbers of Hz can travel, got {}: channel {}", hz, out.name);
+  }
+  ARROW_ASSIGN_OR_RAISE(out.sample_rate, SampleRate::Make(static_cast<int64_t>(hz)));
+  if (data_type) {
+    out.data_type = *data_type;
+    return out;
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::string type, TextAttribute(channel, "data_type"));
+  ARROW_ASSIGN_OR_RAISE(out.data_type, DataTypeFromName(type));
+  return out;
+}
+
+PyObject* ChannelsOf(Layout* layout) {
+  if (layout->channels != nullptr) return layout->channels;
+  Ref channels = Ref::Take(PyTuple_New(layout->size()));
+  for (Py_ssize_t i = 0; channels && i < layout->size(); ++i) {
+    Ref channel = ToPython((*layout->set)[static_cast<size_t>(i)]);
+    if (!channel) return nullptr;
+    PyTuple_SET_ITEM(channels.get(), i, channel.Release());
+  }
+  // Making a Channel runs Python code: somebody else may have been here meanwhile.
+  if (layout->channels == nullptr) layout->channels = channels.Release();
+  return layout->channels;
+}
+
+PyObject* ChannelsByName(Layout* layout) {
+  if (layout->by_name != nullptr) return layout->by_name;
+  PyObject* channels = ChannelsOf(layout);
+  Ref by_name = Ref::Take(channels ? PyDict_New() : nullptr);
+  if (!by_name) return nullptr;
+  for (Py_ssize_t i = 0; i < layout->size(); ++i) {
+    if (PyDict_SetItem(by_name.get(), PyTuple_GET_ITEM(layout->names, i),
+                       PyTuple_GET_ITEM(channels, i)) < 0) {
+      return nullptr;
+    }
+  }
+  layout->by_name = by_name.Release();
+  return layout->by_name;
+}
+
+Py_ssize_t Find(const Layout* layout, PyObject* name) {
+  PyObject* position = PyDict_GetItemWithError(layout->index, name);
+  if (position != nullptr) return PyLong_AsSsize_t(position);
+  return PyErr_Occurred() ? -2 : -1;
+}
+
+}  // namespace carryall::python

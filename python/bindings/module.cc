@@ -1,0 +1,39 @@
+#include <arrow/python/pyarrow.h>
+#include <nanobind/nanobind.h>
+
+#include "bindings/arrays.h"
+#include "bindings/block.h"
+#include "bindings/client.h"
+#include "bindings/errors.h"
+#include "bindings/mask.h"
+#include "carryall/kernels/dispatch.h"
+
+namespace nb = nanobind;
+
+NB_MODULE(_core, m) {
+  using namespace carryall::python;  // NOLINT(google-build-using-namespace)
+  m.doc() = "What the package carryall has in C++. Use the modules beside it.";
+  if (arrow::py::import_pyarrow() != 0 || !InitArrays() || !InitLayouts() ||
+      !InitBlocks(m.ptr())) {
+    throw nb::python_error();
+  }
+  m.def("set_channel_maker", [](nb::object maker) { SetChannelMaker(maker.ptr()); });
+  m.def("set_block_types", [](nb::type_object block, nb::type_object series) {
+    SetBlockType(reinterpret_cast<PyTypeObject*>(block.ptr()));
+    SetSeriesType(reinterpret_cast<PyTypeObject*>(series.ptr()));
+  });
+  m.def("error_table", [] { return nb::steal<nb::list>(ErrorTableAsList()); });
+  m.def(
+      "kernels", [] { return carryall::kernels::Best().name; },
+      "The instruction sets that the kernels use here.");
+  m.def(
+      "bitmap_to_mask",
+      [](nb::handle bitmap, int64_t offset, int64_t length) {
+        PyObject* mask = MaskFromBitmap(bitmap.ptr(), offset, length);
+        if (mask == nullptr) throw nb::python_error();
+        return nb::steal(mask);
+      },
+      nb::arg("bitmap"), nb::arg("offset"), nb::arg("length"),
+      "Boolean mask of a validity bitmap (least significant bit first): True = missing.");
+  BindClient(m);
+}

@@ -1,0 +1,135 @@
+#include "bindings/arrays.h"
+#include "bindings/block.h"
+#include "bindings/errors.h"
+
+namespace carryall::python {
+namespace {
+
+PyTypeObject* g_series = nullptr;  // the subclass in carryall.block
+
+Series* AsSeries(PyObject* object) { return reinterpret_cast<Series*>(object); }
+
+int Traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(reinterpret_cast<PyObject*>(AsSeries(self)->block));
+  Py_VISIT(AsSeries(self)->data);
+  Py_VISIT(AsSeries(self)->channel);
+  Py_VISIT(Py_TYPE(self));
+  return 0;
+}
+
+void Dealloc(PyObject* self) {
+  PyObject_GC_UnTrack(self);
+  Py_XDECREF(reinterpret_cast<PyObject*>(AsSeries(self)->block));
+  Py_XDECREF(AsSeries(self)->data);
+  Py_XDECREF(AsSeries(self)->channel);
+  PyTypeObject* type = Py_TYPE(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyObject* New(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  static const char* kNames[] = {"time_ns", "data", "channel", nullptr};
+  long long time_ns = 0;  // NOLINT(google-runtime-int): what the parser fills
+  PyObject *data = nullptr, *channel = nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "LOO", const_cast<char**>(kNames),
+                                   &time_ns, &data, &channel)) {
+    return nullptr;
+  }
+  Ref array = AsSamples(data);
+  if (!array) return nullptr;
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self == nullptr) return nullptr;
+  AsSeries(self)->time_ns = time_ns;
+  AsSeries(self)->data = array.Release();
+  AsSeries(self)->channel = Py_NewRef(channel);
+  return self;
+}
+
+PyObject* GetTime(PyObject* self, void*) {
+  return PyLong_FromLongLong(AsSeries(self)->time_ns);
+}
+
+PyObject* GetData(PyObject* self, void*) {
+  Series* series = AsSeries(self);
+  return Py_XNewRef(series->block != nullptr ? ArrayOf(series->block, series->at)
+                                             : series->data);
+}
+
+PyObject* GetChannel(PyObject* self, void*) {
+  Series* series = AsSeries(self);
+  if (series->block == nullptr) return Py_NewRef(series->channel);
+  PyObject* channels = ChannelsOf(series->block->layout);
+  return channels == nullptr ? nullptr
+                             : Py_NewRef(PyTuple_GET_ITEM(channels, series->at));
+}
+
+PyObject* GetName(PyObject* self, void*) {
+  Series* series = AsSeries(self);
+  if (series->block == nullptr) return PyObject_GetAttrString(series->channel, "name");
+  return Py_NewRef(PyTuple_GET_ITEM(series->block->layout->names, series->at));
+}
+
+PyObject* GetHasGaps(PyObject* self, void*) {
+  Series* series = AsSeries(self);
+  const int gaps = series->block != nullptr ? HasGapsAt(series->block, series->at)
+                                            : HasGaps(series->data);
+  return gaps < 0 ? nullptr : PyBool_FromLong(gaps);
+}
+
+Py_ssize_t Length(PyObject* self) {
+  Series* series = AsSeries(self);
+  if (series->block != nullptr) return LengthOf(series->block, series->at);
+  return PyArray_DIM(reinterpret_cast<PyArrayObject*>(series->data), 0);
+}
+
+PyObject* GetDuration(PyObject* self, void*) {
+  const Ref channel = Ref::Take(GetChannel(self, nullptr));
+  const double rate = channel ? RateOf(channel.get()) : -1;
+  if (rate < 0) return nullptr;
+  return PyLong_FromLongLong(DurationNs(Length(self), rate));
+}
+
+PyGetSetDef g_getters[] = {
+    {"time_ns", GetTime, nullptr, "GPS time of the first sample, ns.", nullptr},
+    {"data", GetData, nullptr,
+     "The samples: an array, a MaskedArray exactly where there are gaps.", nullptr},
+    {"channel", GetChannel, nullptr, "The Channel.", nullptr},
+    {"name", GetName, nullptr, "The channel's name.", nullptr},
+    {"has_gaps", GetHasGaps, nullptr, "Whether a sample is missing.", nullptr},
+    {"duration_ns", GetDuration, nullptr, "How long the samples last, ns.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyType_Slot g_slots[] = {{Py_tp_new, reinterpret_cast<void*>(New)},
+                         {Py_tp_dealloc, reinterpret_cast<void*>(Dealloc)},
+                         {Py_tp_traverse, reinterpret_cast<void*>(Traverse)},
+                         // Not sq_length: a series is no sequence.
+                         {Py_mp_length, reinterpret_cast<void*>(Length)},
+                         {Py_tp_getset, g_getters},
+                         {0, nullptr}};
+PyType_Spec g_spec = {"carryall._core.SeriesBase", sizeof(Series), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+                      g_slots};
+
+}  // namespace
+
+bool InitSeries(PyObject* module) {
+  g_series = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&g_spec));
+  return g_series && PyModule_AddType(module, g_series) == 0;
+}
+
+void SetSeriesType(PyTypeObject* series) {
+  Py_INCREF(series);
+  g_series = series;
+}
+
+PyObject* MakeSeries(Block* block, Py_ssize_t at) {
+  PyObject* self = g_series->tp_alloc(g_series, 0);
+  if (self == nullptr) return nullptr;
+  AsSeries(self)->block = block;
+  Py_INCREF(reinterpret_cast<PyObject*>(block));
+  AsSeries(self)->at = at;
+  AsSeries(self)->time_ns = block->time_ns;
+  return self;
+}
+
+}  // namespace carryall::python

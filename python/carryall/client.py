@@ -1,0 +1,176 @@
+"""The client: finds, counts and describes channels, fetches and streams their samples."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Union
+from urllib.parse import ParseResult, urlparse
+
+import numpy
+from numpy.typing import DTypeLike
+
+from carryall._load import _core
+from carryall.block import SeriesBlock
+from carryall.channel import Channel
+from carryall.constants import (DEFAULT_ARRAKIS_SERVER, DEFAULT_MATCH, MAX_SAMPLE_RATE,
+                                MIN_SAMPLE_RATE)
+from carryall.errors import InvalidArgumentError, UnsupportedError
+from carryall.mux import ONDROP_DEFAULT, ONGAP_DEFAULT, OnDrop, OnGap, policy
+
+DataTypeLike = Union[DTypeLike, Sequence[DTypeLike]]
+Seconds = Union[int, float, Decimal]
+
+__all__ = ["ONGAP_DEFAULT", "Client", "DataTypeLike", "parse_arrakis_url"]
+
+
+def parse_arrakis_url(url: str | None = None) -> ParseResult:
+    """A server's URL, completed: scheme grpc, port 31206, host localhost. None stands for
+    ARRAKIS_SERVER, or the default server."""
+    if url is None:
+        url = os.environ.get("ARRAKIS_SERVER", DEFAULT_ARRAKIS_SERVER)
+    if "://" not in url:
+        url = f"grpc://{url}"
+    parsed = urlparse(url)
+    place = parsed.netloc
+    if ":" not in place:
+        place += ":31206"
+    if place.startswith(":"):
+        place = "localhost" + place
+    return parsed._replace(netloc=place)
+
+
+def _ns(seconds: Seconds | None) -> int | None:
+    """Seconds as nanoseconds. Of a float, its shortest decimal text counts, so that 0.1 is
+    100,000,000 ns at any GPS time."""
+    if seconds is None:
+        return None
+    if isinstance(seconds, (int, numpy.integer)):
+        return int(seconds) * 1_000_000_000
+    if isinstance(seconds, (float, numpy.floating)):
+        seconds = Decimal(repr(float(seconds)))
+    value = Decimal(seconds)
+    if not value.is_finite():
+        raise InvalidArgumentError(f"not a time: {seconds}")
+    return int(value * 1_000_000_000)
+
+
+def _types(data_type: DataTypeLike | None) -> list[str]:
+    if data_type is None:
+        return []
+    given = data_type if isinstance(data_type, (list, tuple)) else [data_type]
+    return [numpy.dtype(one).name for one in given]
+
+
+def _names(channels: Iterable[str]) -> list[str]:
+    if isinstance(channels, str):
+        raise InvalidArgumentError(f"channels must be a list of names, got {channels!r}")
+    return [str(channel) for channel in channels]
+
+
+class Client:
+    """A connection to an Arrakis server, by default ARRAKIS_SERVER.
+
+    Times are GPS seconds (int, float or Decimal). Nothing is sent before a method is called;
+    connections are kept and shared. Every wait has a deadline and can be interrupted with
+    Ctrl-C. May be used from several threads."""
+
+    def __init__(self, url: str | None = None, *, token: str | bool | None = None) -> None:
+        if token is True:
+            raise UnsupportedError("tokens are not discovered yet: give the token itself")
+        self.initial_url = parse_arrakis_url(url).geturl()
+        self._core = _core.Client(self.initial_url, token or None)
+
+    def __repr__(self) -> str:
+        return f"Client({self.initial_url!r})"
+
+    def _find_arguments(self, pattern: str | None, data_type: DataTypeLike | None,
+                        min_rate: int | None, max_rate: int | None,
+                        publisher: str | Iterable[str] | None, time: Seconds | None,
+                        replay_id: str | None) -> dict[str, Any]:
+        publishers = [publisher] if isinstance(publisher, str) else list(publisher or [])
+        return {"pattern": DEFAULT_MATCH if pattern is None else pattern,
+                "data_types": _types(data_type),
+                "min_rate": MIN_SAMPLE_RATE if min_rate is None else int(min_rate),
+                "max_rate": MAX_SAMPLE_RATE if max_rate is None else int(max_rate),
+                "publishers": publishers, "time": _ns(time), "replay_id": replay_id}
+
+    def find(self, pattern: str = DEFAULT_MATCH, data_type: DataTypeLike | None = None,
+             min_rate: int | None = MIN_SAMPLE_RATE, max_rate: int | None = MAX_SAMPLE_RATE,
+             publisher: str | Iterable[str] | None = None, time: Seconds | None = None,
+             replay_id: str | None = None) -> Iterator[Channel]:
+        """Channels whose names match a regular expression (from the name's start on)."""
+        yield from self._core.find(**self._find_arguments(
+            pattern, data_type, min_rate, max_rate, publisher, time, replay_id))
+
+    def count(self, pattern: str = DEFAULT_MATCH, data_type: DataTypeLike | None = None,
+              min_rate: int | None = MIN_SAMPLE_RATE, max_rate: int | None = MAX_SAMPLE_RATE,
+              publisher: str | Iterable[str] | None = None, time: Seconds | None = None,
+              replay_id: str | None = None) -> int:
+        """How many channels find() would give."""
+        return self._core.count(**self._find_arguments(
+            pattern, data_type, min_rate, max_rate, publisher, time, replay_id))
+
+    def describe(self, channels: Iterable[str], time: Seconds | None = None,
+                 replay_id: str | None = None) -> dict[str, Channel]:
+        """What is known of some channels, by name."""
+        return {channel.name: channel for channel in self._core.describe(
+            channels=_names(channels), time=_ns(time), replay_id=replay_id)}
+
+    def stream(self, channels: Iterable[str], start: Seconds | None = None,
+               end: Seconds | None = None, *, duration: Seconds | None = None,
+               kafka_url: str | None = None, replay_start: Seconds | None = None,
+               replay_end: Seconds | None = None, replay_id: str | None = None,
+               on_gap: str | OnGap = ONGAP_DEFAULT, stride: Seconds | None = None,
+               fast_forward: bool = True,
+               on_drop: str | OnDrop = ONDROP_DEFAULT) -> Iterator[SeriesBlock]:
+        """Blocks of the channels, one a stride, in the order of time: from `start` or live,
+        until `end`, for `duration`, or for ever."""
+        if kafka_url is not None:
+            raise UnsupportedError("samples are not read from Kafka directly yet")
+        running = self._core.stream(
+            channels=_names(channels), start=_ns(start), end=_ns(end), duration=_ns(duration),
+            replay_start=_ns(replay_start), replay_end=_ns(replay_end), replay_id=replay_id,
+            on_gap=policy(OnGap, on_gap), on_drop=policy(OnDrop, on_drop), stride=_ns(stride))
+        try:
+            while (block := running.next()) is not None:
+                yield block
+        finally:
+            running.cancel()
+
+    def fetch(self, channels: Iterable[str], start: Seconds | None = None,
+              end: Seconds | None = None, *, duration: Seconds | None = None,
+              replay_start: Seconds | None = None, replay_end: Seconds | None = None,
+              replay_id: str | None = None,
+              on_gap: str | OnGap = ONGAP_DEFAULT) -> SeriesBlock:
+        """The samples of [start, end) in one block. With `start` alone one native block, with
+        `duration` alone live samples, with neither the newest native block."""
+        gaps = policy(OnGap, on_gap)
+        if gaps == "skip":
+            raise InvalidArgumentError("fetch cannot skip gaps: its result has no holes")
+        return self._core.fetch(
+            channels=_names(channels), start=_ns(start), end=_ns(end), duration=_ns(duration),
+            replay_start=_ns(replay_start), replay_end=_ns(replay_end), replay_id=replay_id,
+            on_gap=gaps)
+
+    def server_info(self) -> dict[str, Any]:
+        """What the server says of itself."""
+        return json.loads(self._core.server_info())
+
+    def scope_map(self) -> dict[str, Any]:
+        """Which server serves what."""
+        return json.loads(self._core.scope_map())
+
+    def replays(self) -> Mapping[str, Any]:
+        """The replays that the server knows, by id."""
+        return json.loads(self._core.replays())
+
+    def endpoints(self) -> list[str]:
+        """URLs of all servers, sorted."""
+        return self._core.endpoints()
+
+    def domains(self) -> list[str]:
+        """All domains, sorted."""
+        return self._core.domains()
