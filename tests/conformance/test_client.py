@@ -216,6 +216,27 @@ def test_rows_of_other_channels_are_ignored(client):
     assert rows[B].data.tolist() == [3, None]
 
 
+@pytest.mark.case("K8", servers=OURS)
+def test_rows_of_other_channels_are_ignored_in_a_stream(client):
+    """The compact form that our own ends use (docs/wire.md), with rows nobody asked for."""
+    schema = pa.schema(
+        [pa.field("time", pa.int64(), nullable=False), pa.field("id", pa.uint32(), nullable=False),
+         ("data", pa.list_(pa.int32()))],
+        metadata={"carryall.channels": f"X1:SCR-OTHER\n{A}"})
+
+    def stream(args):
+        yield schema
+        for first in range(0, 16, 4):
+            time = T0 + first * STRIDE
+            yield pa.RecordBatch.from_pylist(
+                [{"time": time, "id": i, "data": data} for i, data in (
+                    (4_000_000_000, [9]), (1, [9] * 4), (0, [7] * 4),
+                    (1, list(range(first, first + 4))), (2, [8] * 4))], schema)
+
+    with ScriptedServer([channel(A)], stream) as server:
+        assert client.fetch(server.url, [A], START, START + 1).list(A) == list(range(16))
+
+
 @pytest.mark.case("K10", servers=ALL)
 @pytest.mark.parametrize("stride", [None, 0])
 def test_channel_without_stride_cannot_be_streamed(client, stride):
