@@ -106,7 +106,8 @@ CARRYALL_INLINE void Pair(W low, W high, NoiseKey key, F* first, F* second) {
   W x = low, y = high + key.low, z = W{} + key.high;
   Hash(&x, &y, &z);
   const F u = ToFloat(AsInt<I>((x >> 8) + 1), static_cast<F*>(nullptr)) * kUnit24;
-  const F radius = Sqrt<F, I>(Log<F, I>(u) * -2.0f);
+  // The sum makes a positive zero of the negative one at u = 1.
+  const F radius = Sqrt<F, I>(Log<F, I>(u) * -2.0f + 0.0f);
   const I quadrant = AsInt<I>(y >> 30);
   const F fraction =
       ToFloat(AsInt<I>((y >> 6) & 0x00ffffff), static_cast<F*>(nullptr)) * kUnit24;
@@ -126,6 +127,8 @@ CARRYALL_INLINE void Pair(W low, W high, NoiseKey key, F* first, F* second) {
   *second = radius * AsFloat<F>(s ^ s_sign);
 }
 
+constexpr uint32_t kIota[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
 template <int kWidth>
 CARRYALL_INLINE void FillGroup(NoiseKey key, int64_t group, float* out) {
   using V = Vector<kWidth>;
@@ -133,7 +136,8 @@ CARRYALL_INLINE void FillGroup(NoiseKey key, int64_t group, float* out) {
   const typename V::Words high = typename V::Words{} + static_cast<uint32_t>(pair >> 32);
   for (int lane = 0; lane < kLanes; lane += kWidth) {
     typename V::Words low;
-    for (int i = 0; i < kWidth; ++i) low[i] = static_cast<uint32_t>(pair) + lane + i;
+    __builtin_memcpy(&low, kIota + lane, sizeof(low));
+    low += static_cast<uint32_t>(pair);
     typename V::Floats first, second;
     Pair<typename V::Floats, typename V::Ints, typename V::Words>(low, high, key, &first,
                                                                   &second);
@@ -142,23 +146,27 @@ CARRYALL_INLINE void FillGroup(NoiseKey key, int64_t group, float* out) {
   }
 }
 
+/// Samples [skip, skip + count) of a group.
+template <int kWidth>
+CARRYALL_INLINE void FillPart(NoiseKey key, int64_t group, int64_t skip, int64_t count,
+                              float* out) {
+  float whole[kGroup];
+  FillGroup<kWidth>(key, group, whole);
+  std::memcpy(out, whole + skip, static_cast<size_t>(count) * sizeof(float));
+}
+
 template <int kWidth>
 CARRYALL_INLINE void Fill(NoiseKey key, int64_t first, int64_t count, float* out) {
-  float edge[kGroup];
   int64_t group = first >> 5;
-  int64_t skip = first & (kGroup - 1);
-  while (count > 0) {
-    if (skip == 0 && count >= kGroup) {
-      FillGroup<kWidth>(key, group, out);
-      out += kGroup, count -= kGroup;
-    } else {
-      FillGroup<kWidth>(key, group, edge);
-      const int64_t take = std::min(count, kGroup - skip);
-      std::memcpy(out, edge + skip, static_cast<size_t>(take) * sizeof(float));
-      out += take, count -= take, skip = 0;
-    }
-    ++group;
+  if (const int64_t skip = first & (kGroup - 1); skip != 0) {
+    const int64_t take = std::min(count, kGroup - skip);
+    FillPart<kWidth>(key, group, skip, take, out);
+    out += take, count -= take, ++group;
   }
+  for (; count >= kGroup; count -= kGroup, out += kGroup, ++group) {
+    FillGroup<kWidth>(key, group, out);
+  }
+  if (count > 0) FillPart<kWidth>(key, group, 0, count, out);
 }
 
 void FillPortable(NoiseKey key, int64_t first, int64_t count, float* out) {
