@@ -29,35 +29,6 @@ TEST(Gather, PutsRunsOfAnyLengthSideBySide) {
   }
 }
 
-TEST(CopyStrided, MovesEveryPieceToItsPlaceAndLeavesWhatIsBetween) {
-  for (int64_t bytes : {1, 2, 3, 4, 8, 12, 64}) {
-    for (int64_t spare : {0, 1, 5}) {
-      for (int64_t count : {0, 1, 2, 17}) {
-        std::vector<uint8_t> src(static_cast<size_t>((bytes + spare) * 17));
-        for (size_t i = 0; i < src.size(); ++i) src[i] = static_cast<uint8_t>(i * 7 + 1);
-        std::vector<uint8_t> actual(static_cast<size_t>((bytes + 3) * 17), 0xA5);
-        std::vector<uint8_t> expected = actual;
-        for (int64_t i = 0; i < count; ++i) {
-          for (int64_t b = 0; b < bytes; ++b) {
-            expected[static_cast<size_t>(i * (bytes + 3) + b)] =
-                src[static_cast<size_t>(i * (bytes + spare) + b)];
-          }
-        }
-        CopyStrided(src.data(), bytes + spare, bytes, count, actual.data(), bytes + 3);
-        ASSERT_EQ(actual, expected) << bytes << " " << spare << " " << count;
-      }
-    }
-  }
-}
-
-TEST(CopyStrided, IsOneCopyWhereThePiecesAreAdjacent) {
-  std::vector<uint8_t> src(100);
-  for (size_t i = 0; i < src.size(); ++i) src[i] = static_cast<uint8_t>(i);
-  std::vector<uint8_t> dst(100);
-  CopyStrided(src.data(), 10, 10, 10, dst.data(), 10);
-  EXPECT_EQ(dst, src);
-}
-
 TEST(Fill, RepeatsAValueOfAnyWidth) {
   const uint8_t value[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
   for (int64_t width : {1, 2, 3, 4, 8, 13}) {
