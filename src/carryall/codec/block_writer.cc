@@ -7,6 +7,7 @@
 #include "carryall/codec/bytes.h"
 #include "carryall/codec/copy_counter.h"
 #include "carryall/kernels/bitmap.h"
+#include "carryall/kernels/gather.h"
 
 namespace carryall::codec {
 namespace {
@@ -232,8 +233,8 @@ Result<arrow::ipc::IpcPayload> WriteRows(const SeriesBlock& block,
   meta->Begin(count);
   meta->AddNode(count, 0);
   NoBuffer(body, meta);
-  uint8_t* times = body.Append(8 * count);
-  for (int64_t row = 0; row < count; ++row) Store(times + 8 * row, block.time().ns());
+  const int64_t time = block.time().ns();
+  kernels::Fill(body.Append(8 * count), &time, 8, count);
   EndBuffer(0, &body, meta);
 
   meta->AddNode(count, 0);

@@ -51,25 +51,19 @@ uint8_t* BodyWriter::Take(int64_t bytes) {
 }
 
 void BodyWriter::Copy(const uint8_t* src, int64_t bytes) {
-  uint8_t* dst = Take(bytes);
-  // A call costs more than the copy of one sample, the common run of wide batches.
-  if (bytes == 8) {
-    std::memcpy(dst, src, 8);
-  } else if (bytes == 4) {
-    std::memcpy(dst, src, 4);
-  } else if (bytes > 0) {
-    std::memcpy(dst, src, static_cast<size_t>(bytes));
-  }
-  CountCopy(bytes);
+  if (bytes == 0) return;
+  small_.push_back({src, bytes});
+  small_bytes_ += bytes;
 }
 
-void BodyWriter::FlushRun() {
+void BodyWriter::CloseRun() {
   const uint8_t* src = run_;
   int64_t bytes = run_bytes_;
   run_bytes_ = 0;
   if (bytes < kReferenceBytes) return Copy(src, bytes);
-  const int64_t head = RoundUp8(position_) - position_;
+  const int64_t head = RoundUp8(position()) - position();
   Copy(src, head);
+  Drain();
   src += head;
   bytes -= head;
   const int64_t whole = bytes & ~int64_t{7};
@@ -78,19 +72,27 @@ void BodyWriter::FlushRun() {
   Copy(src + whole, bytes - whole);
 }
 
+void BodyWriter::Drain() {
+  if (small_.empty()) return;
+  const int64_t bytes = small_bytes_;
+  small_bytes_ = 0;
+  kernels::Gather(small_, Take(bytes));
+  small_.clear();
+  CountCopy(bytes);
+}
+
 uint8_t* BodyWriter::Append(int64_t bytes) {
-  if (run_bytes_ > 0) FlushRun();
+  CloseRun();
+  Drain();
   return Take(bytes);
 }
 
 void BodyWriter::AppendRun(const uint8_t* src, int64_t bytes) {
-  if (run_bytes_ > 0) {
-    if (src == run_ + run_bytes_) {
-      run_bytes_ += bytes;
-      return;
-    }
-    FlushRun();
+  if (src == run_ + run_bytes_ && run_bytes_ > 0) {
+    run_bytes_ += bytes;
+    return;
   }
+  CloseRun();
   run_ = src;
   run_bytes_ = bytes;
 }
@@ -114,7 +116,6 @@ void BodyWriter::AppendZeros(int64_t bytes) {
 
 void BodyWriter::Pad() {
   const int64_t zeros = RoundUp8(position()) - position();
-  if (run_bytes_ == 0 && zeros == 0) return;
   std::memset(Append(zeros), 0, static_cast<size_t>(zeros));
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "carryall/base/status.h"
+#include "carryall/kernels/gather.h"
 #include "carryall/model/series_block.h"
 
 namespace carryall::codec {
@@ -39,7 +40,7 @@ class BodyWriter {
   static Result<BodyWriter> Make(int64_t arena_bytes, BlockOwners owners,
                                  arrow::MemoryPool* pool);
 
-  int64_t position() const { return position_ + run_bytes_; }
+  int64_t position() const { return position_ + small_bytes_ + run_bytes_; }
   /// Room for `bytes` to be written before anything else is appended.
   uint8_t* Append(int64_t bytes);
   void AppendRun(const uint8_t* src, int64_t bytes);
@@ -63,12 +64,16 @@ class BodyWriter {
 
   uint8_t* Take(int64_t bytes);
   void Copy(const uint8_t* src, int64_t bytes);
-  void FlushRun();
+  void CloseRun();
+  void Drain();
 
   std::shared_ptr<arrow::Buffer> arena_;
   BlockOwners owners_;
   uint8_t* next_;
-  int64_t position_ = 0;  ///< without the run
+  int64_t position_ = 0;  ///< without what waits
+  /// What waits: runs to be copied, and the one that may still grow.
+  std::vector<kernels::Run> small_;
+  int64_t small_bytes_ = 0;
   const uint8_t* run_ = nullptr;
   int64_t run_bytes_ = 0;
   std::vector<Piece> pieces_;
