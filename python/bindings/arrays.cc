@@ -281,10 +281,11 @@ Ref AsSamples(PyObject* object) {
 Result<SampleView> ViewOf(PyObject* array, std::vector<MemoryOwner>* owners) {
   ARROW_ASSIGN_OR_RAISE(const DataType type,
                         DataTypeOf(reinterpret_cast<PyArrayObject*>(array)));
-  Ref plain =
-      Ref::Take(PyArray_FromArray(reinterpret_cast<PyArrayObject*>(array), nullptr,
-                                  NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED |
-                                      NPY_ARRAY_NOTSWAPPED | NPY_ARRAY_ENSUREARRAY));
+  PyArray_Descr* descr = g_state.types[static_cast<size_t>(type)];
+  Py_INCREF(descr);
+  Ref plain = Ref::Take(PyArray_FromArray(
+      reinterpret_cast<PyArrayObject*>(array), descr,
+      NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED | NPY_ARRAY_ENSUREARRAY));
   const int gaps = plain ? HasGaps(array) : -1;
   if (gaps < 0) return AlreadySet();
   auto* samples = reinterpret_cast<PyArrayObject*>(plain.get());

@@ -154,10 +154,11 @@ bool MakeRows(const arrow::RecordBatch& batch, const uint8_t* ids, PyObject* dic
   const auto type = TypeOfRows(*batch.schema());
   if (!type.ok()) return Raise(type.status()) != nullptr;
   LayoutMaker maker;
+  codec::IdTable table;
   for (int64_t row = 0; row < batch.num_rows(); ++row) {
     uint32_t id = 0;
     std::memcpy(&id, ids + 4 * row, 4);
-    if (id < out->ids.size() && out->ids[id] >= 0) continue;
+    if (id < table.size() && table[id] >= 0) continue;
     const Ref key = Ref::Take(PyLong_FromUnsignedLong(id));
     PyObject* channel = key ? PyDict_GetItemWithError(dict, key.get()) : nullptr;
     if (channel == nullptr && PyErr_Occurred()) return false;
@@ -169,11 +170,16 @@ bool MakeRows(const arrow::RecordBatch& batch, const uint8_t* ids, PyObject* dic
     const Ref name = Ref::Take(PyObject_GetAttrString(channel, "name"));
     const int32_t position = name ? maker.Add(name.get(), channel, *type) : -1;
     if (position < 0) return false;
-    if (id >= out->ids.size()) out->ids.resize(id + 1, -1);
-    out->ids[id] = position;
+    if (id >= table.size()) table.resize(id + 1, -1);
+    table[id] = position;
   }
   out->layout = maker.Make();
-  return static_cast<bool>(out->layout);
+  if (!out->layout || table.empty()) return static_cast<bool>(out->layout);
+  auto reader = codec::RowBatchReader::Make(*batch.schema(), AsLayout(out->layout)->set,
+                                            std::move(table));
+  if (!reader.ok()) return Raise(reader.status()) != nullptr;
+  out->reader = *std::move(reader);
+  return true;
 }
 
 Ref MakeColumns(const arrow::Schema& schema, PyObject* dict) {
@@ -206,10 +212,24 @@ bool SameSamples(const arrow::DataType& a, const arrow::DataType& b) {
          static_cast<const arrow::ListType&>(b).value_type()->id();
 }
 
+/// A schema that was just read lies all over the heap: asking for its parts some columns
+/// ahead overlaps the waiting.
+void PrefetchAhead(const arrow::FieldVector& fields, size_t i) {
+  if (i + 12 < fields.size()) __builtin_prefetch(fields[i + 12].get());
+  if (i + 8 < fields.size()) {
+    __builtin_prefetch(fields[i + 8]->name().data());
+    __builtin_prefetch(fields[i + 8]->type().get());
+  }
+  if (i + 4 < fields.size() && fields[i + 4]->type()->num_fields() == 1) {
+    __builtin_prefetch(fields[i + 4]->type()->field(0).get());
+  }
+}
+
 bool SameColumns(const arrow::Schema& a, const arrow::Schema& b) {
   if (&a == &b) return true;
   if (a.num_fields() != b.num_fields()) return false;
   for (int i = 1; i < a.num_fields(); ++i) {
+    PrefetchAhead(a.fields(), static_cast<size_t>(i));
     const arrow::Field &left = *a.field(i), &right = *b.field(i);
     if (left.name() != right.name() || !SameSamples(*left.type(), *right.type()))
       return false;
@@ -219,8 +239,7 @@ bool SameColumns(const arrow::Schema& a, const arrow::Schema& b) {
 
 }  // namespace
 
-const RowLayout* FindRowLayout(const arrow::RecordBatch& batch,
-                               PyObject* index_to_channel) {
+RowLayout* FindRowLayout(const arrow::RecordBatch& batch, PyObject* index_to_channel) {
   const uint8_t* ids = IdsOf(batch);
   const Ref dict = ids != nullptr ? AsDict(index_to_channel) : Ref();
   if (!dict) return nullptr;

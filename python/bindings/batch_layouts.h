@@ -14,12 +14,11 @@ namespace carryall::python {
 
 /// For the channels that a row-form batch has, in the order of their rows.
 struct RowLayout {
-  Ref layout;  ///< no channel: the batch has none that are wanted
-  codec::IdTable ids;
+  Ref layout;
+  std::unique_ptr<codec::RowBatchReader> reader;  ///< null: no row is wanted
 };
 /// Null with an exception set. Valid until the next call.
-const RowLayout* FindRowLayout(const arrow::RecordBatch& batch,
-                               PyObject* index_to_channel);
+RowLayout* FindRowLayout(const arrow::RecordBatch& batch, PyObject* index_to_channel);
 
 /// For the columns of a column-form batch, in their order; borrowed, null with an
 /// exception set.

@@ -57,16 +57,6 @@ bool TakeTwo(PyObject* const* args, Py_ssize_t count, PyObject* keywords,
   return false;
 }
 
-/// Each column's offsets lie a page or more from the last one's, in memory that nobody
-/// has read yet: asking for all of them first overlaps the waiting.
-void PrefetchOffsets(const arrow::RecordBatch& batch) {
-  for (const auto& column : batch.column_data()) {
-    if (column->buffers.size() > 1 && column->buffers[1] != nullptr) {
-      __builtin_prefetch(column->buffers[1]->data());
-    }
-  }
-}
-
 PyTypeObject* AsType(PyObject* type) { return reinterpret_cast<PyTypeObject*>(type); }
 
 PyObject* BlockOrRaise(PyObject* type, Result<carryall::SeriesBlock> views,
@@ -84,17 +74,15 @@ PyObject* FromRowBatch(PyObject* type, PyObject* const* args, Py_ssize_t count,
     if (!TakeTwo(args, count, keywords, {"batch", "index_to_channel"}, &given))
       return nullptr;
     const auto batch = BatchOf(given[0]);
-    const RowLayout* rows = batch ? FindRowLayout(*batch, given[1]) : nullptr;
+    RowLayout* rows = batch ? FindRowLayout(*batch, given[1]) : nullptr;
     if (rows == nullptr) return nullptr;
     const Ref layout = Ref::Share(rows->layout.get());
-    if (AsLayout(layout)->size() == 0) {
+    if (rows->reader == nullptr) {
       const auto time_ns = TimeOf(*batch);
       return time_ns.ok() ? MakeEmptyBlock(AsType(type), *time_ns)
                           : Raise(time_ns.status());
     }
-    return BlockOrRaise(type,
-                        codec::BlockFromRowBatch(batch, AsLayout(layout)->set, rows->ids),
-                        layout.get());
+    return BlockOrRaise(type, rows->reader->Read(batch), layout.get());
   });
 }
 
@@ -104,7 +92,6 @@ PyObject* FromColumnBatch(PyObject* type, PyObject* const* args, Py_ssize_t coun
     std::array<PyObject*, 2> given;
     if (!TakeTwo(args, count, keywords, {"batch", "channels"}, &given)) return nullptr;
     const auto batch = BatchOf(given[0]);
-    if (batch) PrefetchOffsets(*batch);
     const Ref layout = Ref::Share(batch ? FindColumnLayout(*batch, given[1]) : nullptr);
     if (!layout) return nullptr;
     return BlockOrRaise(type, codec::BlockFromColumnBatch(batch, AsLayout(layout)->set),

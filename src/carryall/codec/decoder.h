@@ -76,4 +76,16 @@ Result<SeriesBlock> BlockFromRowBatch(const arrow::RecordBatch& batch,
                                       std::shared_ptr<const ChannelSet> channels,
                                       const IdTable& ids);
 
+/// BlockFromRowBatch for the batches of one stream: a batch that has the ids and offsets
+/// of the one before costs two comparisons. Not thread safe; its blocks outlive it.
+class RowBatchReader {
+ public:
+  virtual ~RowBatchReader() = default;
+  static Result<std::unique_ptr<RowBatchReader>> Make(
+      const arrow::Schema& schema, std::shared_ptr<const ChannelSet> channels,
+      IdTable ids);
+  /// A batch of the schema given to Make.
+  virtual Result<SeriesBlock> Read(const std::shared_ptr<arrow::RecordBatch>& batch) = 0;
+};
+
 }  // namespace carryall::codec

@@ -9,6 +9,45 @@
 namespace carryall::codec {
 namespace {
 
+/// What the columns' pointers lead to lies all over the heap and, behind the last of
+/// them, in memory that nobody has read yet. Asking for it some columns ahead, one step
+/// deeper each time, overlaps the waiting.
+void PrefetchAhead(const arrow::ArrayDataVector& columns, size_t i) {
+  const auto at = [&](size_t ahead) {
+    return i + ahead < columns.size() ? columns[i + ahead].get() : nullptr;
+  };
+  if (const arrow::ArrayData* list = at(16)) {
+    __builtin_prefetch(list);
+    __builtin_prefetch(reinterpret_cast<const char*>(list) + 64);
+  }
+  if (const arrow::ArrayData* list = at(12)) {
+    __builtin_prefetch(list->type.get());
+    __builtin_prefetch(list->buffers.data());
+    __builtin_prefetch(list->child_data.data());
+  }
+  if (const arrow::ArrayData* list = at(8)) {
+    if (list->buffers.size() > 1) __builtin_prefetch(list->buffers[1].get());
+    if (!list->child_data.empty()) {
+      __builtin_prefetch(list->child_data[0].get());
+      __builtin_prefetch(reinterpret_cast<const char*>(list->child_data[0].get()) + 64);
+    }
+  }
+  if (const arrow::ArrayData* list = at(4)) {
+    if (list->buffers.size() > 1 && list->buffers[1] != nullptr) {
+      __builtin_prefetch(list->buffers[1]->data() + 4 * list->offset);
+    }
+    if (!list->child_data.empty()) {
+      __builtin_prefetch(list->child_data[0]->type.get());
+      __builtin_prefetch(list->child_data[0]->buffers.data());
+    }
+  }
+  if (const arrow::ArrayData* list = at(2); list != nullptr &&
+                                            !list->child_data.empty() &&
+                                            list->child_data[0]->buffers.size() > 1) {
+    __builtin_prefetch(list->child_data[0]->buffers[1].get());
+  }
+}
+
 /// A column-form batch that becomes one block.
 class ColumnBatch {
  public:
@@ -52,6 +91,7 @@ class ColumnBatch {
     DurationRule rule;
     views_.reserve(channels_->size());
     for (size_t i = 0; i < channels_->size(); ++i) {
+      PrefetchAhead(batch_.column_data(), i + 1);
       ListSlice list;
       RETURN_NOT_OK(SliceOf(i, &list));
       const Channel& channel = (*channels_)[i];
@@ -159,42 +199,71 @@ class ColumnBatch {
   std::vector<SampleView> views_;
 };
 
-Result<SeriesBlock> FromRows(const arrow::RecordBatch& batch,
-                             std::shared_ptr<const ChannelSet> channels,
-                             const IdTable& ids, MemoryOwner owner) {
-  const int64_t rows = batch.num_rows();
-  const arrow::ArrayDataVector& columns = batch.column_data();
-  if (columns.size() < 3 || rows < 1) {
-    return Error(ErrorKind::kInvalidArgument,
-                 "row-form batch has {} columns and {} rows, expected time, id and data",
-                 columns.size(), rows);
+class RowReaderOfBatches final : public RowBatchReader {
+ public:
+  RowReaderOfBatches(std::shared_ptr<const ChannelSet> channels, StreamShape shape)
+      : shape_(std::move(shape)),
+        reader_(std::move(channels), shape_.list_types, shape_.ids),
+        lists_(shape_.list_types.size()) {}
+
+  Result<SeriesBlock> Read(const std::shared_ptr<arrow::RecordBatch>& batch) override {
+    return ReadOwned(*batch, batch);
   }
-  ARROW_ASSIGN_OR_RAISE(const StreamShape shape,
-                        ReadShape(*batch.schema(), *channels, ids));
+
+  Result<SeriesBlock> ReadOwned(const arrow::RecordBatch& batch,
+                                const MemoryOwner& owner) {
+    const int64_t rows = batch.num_rows();
+    const arrow::ArrayDataVector& columns = batch.column_data();
+    if (columns.size() != lists_.size() + 2 || rows < 1) {
+      return Error(
+          ErrorKind::kInvalidArgument,
+          "row-form batch has {} columns and {} rows, expected time, id and data",
+          columns.size(), rows);
+    }
+    RowBatch view;
+    view.rows = rows;
+    ARROW_ASSIGN_OR_RAISE(view.times,
+                          ValuesOf(*columns[0], arrow::Type::INT64, 8, rows, "time"));
+    ARROW_ASSIGN_OR_RAISE(view.ids,
+                          ValuesOf(*columns[1], arrow::Type::UINT32, 4, rows, "id"));
+    for (size_t i = 0; i < lists_.size(); ++i) {
+      RETURN_NOT_OK(SliceOfList(*columns[i + 2], shape_.list_types[i], rows,
+                                batch.schema()->field(static_cast<int>(i) + 2)->name(),
+                                &lists_[i]));
+    }
+    view.lists = lists_;
+    out_.clear();
+    RETURN_NOT_OK(reader_.Read(view, owner, &out_));
+    if (out_.empty()) {
+      return Error(ErrorKind::kInvalidArgument,
+                   "row-form batch has no samples of a channel asked for");
+    }
+    return std::move(out_.front());
+  }
+
+ private:
+  const StreamShape shape_;
+  RowReader reader_;
+  std::vector<ListSlice> lists_;
+  std::vector<SeriesBlock> out_;
+};
+
+Result<std::unique_ptr<RowReaderOfBatches>> MakeRowReader(
+    const arrow::Schema& schema, std::shared_ptr<const ChannelSet> channels,
+    IdTable ids) {
+  ARROW_ASSIGN_OR_RAISE(StreamShape shape, ReadShape(schema, *channels, std::move(ids)));
   if (shape.form != Form::kRow) {
     return Error(ErrorKind::kInvalidArgument, "row-form batch has no column of ids");
   }
-  RowBatch view;
-  view.rows = rows;
-  ARROW_ASSIGN_OR_RAISE(view.times,
-                        ValuesOf(*columns[0], arrow::Type::INT64, 8, rows, "time"));
-  ARROW_ASSIGN_OR_RAISE(view.ids,
-                        ValuesOf(*columns[1], arrow::Type::UINT32, 4, rows, "id"));
-  std::vector<ListSlice> lists(shape.list_types.size());
-  for (size_t i = 0; i < lists.size(); ++i) {
-    RETURN_NOT_OK(SliceOfList(*columns[i + 2], shape.list_types[i], rows,
-                              batch.schema()->field(static_cast<int>(i) + 2)->name(),
-                              &lists[i]));
-  }
-  view.lists = lists;
-  std::vector<SeriesBlock> out;
-  RowReader reader(std::move(channels), shape.list_types, shape.ids);
-  RETURN_NOT_OK(reader.Read(view, owner, &out));
-  if (out.empty()) {
-    return Error(ErrorKind::kInvalidArgument,
-                 "row-form batch has no samples of a channel asked for");
-  }
-  return std::move(out.front());
+  return std::make_unique<RowReaderOfBatches>(std::move(channels), std::move(shape));
+}
+
+Result<SeriesBlock> FromRows(const arrow::RecordBatch& batch,
+                             std::shared_ptr<const ChannelSet> channels,
+                             const IdTable& ids, const MemoryOwner& owner) {
+  ARROW_ASSIGN_OR_RAISE(const auto reader,
+                        MakeRowReader(*batch.schema(), std::move(channels), ids));
+  return reader->ReadOwned(batch, owner);
 }
 
 MemoryOwner ShareArrays(const arrow::RecordBatch& batch) {
@@ -223,6 +292,12 @@ Result<SeriesBlock> BlockFromRowBatch(const arrow::RecordBatch& batch,
                                       std::shared_ptr<const ChannelSet> channels,
                                       const IdTable& ids) {
   return FromRows(batch, std::move(channels), ids, ShareArrays(batch));
+}
+
+Result<std::unique_ptr<RowBatchReader>> RowBatchReader::Make(
+    const arrow::Schema& schema, std::shared_ptr<const ChannelSet> channels,
+    IdTable ids) {
+  return MakeRowReader(schema, std::move(channels), std::move(ids));
 }
 
 }  // namespace carryall::codec
