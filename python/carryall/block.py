@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
@@ -49,8 +50,7 @@ class Freq(Enum):
 
 def time_as_ns(time: float) -> int:
     """Seconds as nanoseconds, without rounding what a double holds beyond them."""
-    whole = int(time // 1)
-    return whole * int(Time.SECONDS) + int((time % 1) * int(Time.SECONDS))
+    return math.floor(time) * int(Time.SECONDS) + int((time % 1) * int(Time.SECONDS))
 
 
 def _same_samples(a: numpy.ndarray, b: numpy.ndarray) -> bool:
@@ -210,7 +210,8 @@ class SeriesBlock(_core.BlockBase):
     def __repr__(self) -> str:
         names = list(self.keys())
         shown = ", ".join(names[:4]) + (f", ... ({len(names)})" if len(names) > 4 else "")
-        return (f"<{type(self).__name__} [{self.time:.9f}, +{self.duration:g} s) "
+        seconds, ns = divmod(self.time_ns, int(Time.SECONDS))
+        return (f"<{type(self).__name__} [{seconds}.{ns:09}, +{self.duration:g} s) "
                 f"{shown or 'without channels'}{', with gaps' if self.has_gaps else ''}>")
 
     def __eq__(self, other: object) -> bool:
