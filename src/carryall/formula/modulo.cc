@@ -1,4 +1,4 @@
-#include <optional>
+#include <cmath>
 #include <utility>
 
 #include "carryall/formula/algebra.h"
