@@ -1,6 +1,5 @@
 #include "carryall/files/arrow_writer.h"
 
-#include <arrow/io/buffered.h>
 #include <arrow/ipc/writer.h>
 #include <arrow/record_batch.h>
 
@@ -24,14 +23,11 @@ class ArrowWriter final : public BlockWriter {
 
   Status Init() {
     ARROW_ASSIGN_OR_RAISE(file_, OutputFile::CreateBeside(sequence_.path()));
-    ARROW_ASSIGN_OR_RAISE(buffered_, arrow::io::BufferedOutputStream::Create(
-                                         1 << 20, arrow::default_memory_pool(), file_));
     schema_ = codec::ColumnSchema(sequence_.channels());
     arrow::ipc::IpcWriteOptions options;
     options.alignment = 64;
     options.use_threads = false;
-    ARROW_ASSIGN_OR_RAISE(writer_,
-                          arrow::ipc::MakeFileWriter(buffered_, schema_, options));
+    ARROW_ASSIGN_OR_RAISE(writer_, arrow::ipc::MakeFileWriter(file_, schema_, options));
     return Status::OK();
   }
 
@@ -46,7 +42,6 @@ class ArrowWriter final : public BlockWriter {
 
   Status Close() override {
     ARROW_RETURN_NOT_OK(writer_->Close());
-    ARROW_RETURN_NOT_OK(buffered_->Flush());
     return file_->Publish();
   }
 
@@ -57,7 +52,6 @@ class ArrowWriter final : public BlockWriter {
   const int64_t piece_bytes_;
   std::shared_ptr<arrow::Schema> schema_;
   std::shared_ptr<OutputFile> file_;
-  std::shared_ptr<arrow::io::BufferedOutputStream> buffered_;
   std::shared_ptr<arrow::ipc::RecordBatchWriter> writer_;
 };
 

@@ -39,6 +39,9 @@ Hdf5Handle Float16Type() {
 }  // namespace
 
 Hdf5Session::Hdf5Session() : lock_(LibraryMutex()) {
+  // At exit HDF5 1.10 would once more flush a file whose disk is full, and crash. We
+  // close what we open.
+  [[maybe_unused]] static const herr_t kOnce = H5dont_atexit();
   H5open();
   H5Eget_auto2(H5E_DEFAULT, &print_, &print_data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);

@@ -10,6 +10,11 @@
 #include <system_error>
 
 namespace carryall::files {
+namespace {
+
+constexpr int64_t kCollectedBytes = 1 << 18;
+
+}  // namespace
 
 Status SystemError(int error_number, std::string_view action, const std::string& path) {
   return Error(ErrorKind::kIo, "cannot {} {}: {}", action, path,
@@ -79,35 +84,60 @@ Status OutputFile::Step(std::string_view step) const {
 
 Status OutputFile::Write(const void* data, int64_t bytes) {
   if (fd_ < 0) return Error(ErrorKind::kInternal, "write to a closed file: {}", name_);
+  const auto* from = static_cast<const uint8_t*>(data);
+  position_ += bytes;
+  if (bytes < kCollectedBytes) {
+    waiting_.insert(waiting_.end(), from, from + bytes);
+    return static_cast<int64_t>(waiting_.size()) < kCollectedBytes ? Status::OK()
+                                                                   : Flush();
+  }
+  ARROW_RETURN_NOT_OK(Flush());
+  return WriteOut(from, bytes);
+}
+
+Status OutputFile::Flush() {
+  if (waiting_.empty()) return Status::OK();
+  const Status status = WriteOut(waiting_.data(), static_cast<int64_t>(waiting_.size()));
+  waiting_.clear();
+  return status;
+}
+
+Status OutputFile::WriteOut(const uint8_t* data, int64_t bytes) {
   ARROW_RETURN_NOT_OK(Step("write"));
-  const auto* at = static_cast<const uint8_t*>(data);
   while (bytes > 0) {
-    const ssize_t done = write(fd_, at, std::min<int64_t>(bytes, int64_t{1} << 30));
+    const ssize_t done = write(fd_, data, std::min<int64_t>(bytes, int64_t{1} << 30));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) return SystemError(errno, "write to", name_);
-    at += done;
+    data += done;
     bytes -= done;
-    position_ += done;
   }
   return Status::OK();
 }
 
-void OutputFile::StartWriteback() {
+Status OutputFile::StartWriteback() {
+  ARROW_RETURN_NOT_OK(Flush());
   if (fd_ >= 0) sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);
+  return Status::OK();
 }
 
 Status OutputFile::Sync() {
+  ARROW_RETURN_NOT_OK(Flush());
   ARROW_RETURN_NOT_OK(Step("sync"));
-  if (fsync(fd_) != 0) return SystemError(errno, "write out", name_);
-  return Status::OK();
+  const int fd = fd_ >= 0 ? fd_ : open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return SystemError(errno, "open", name_);
+  const int failed = fsync(fd) != 0 ? errno : 0;
+  if (fd != fd_) close(fd);
+  return failed == 0 ? Status::OK() : SystemError(failed, "write out", name_);
 }
 
 Status OutputFile::Close() {
   if (fd_ < 0) return Status::OK();
+  const Status flushed = Flush();
   const int fd = fd_;
   fd_ = -1;
-  if (close(fd) != 0) return SystemError(errno, "close", name_);
-  return Status::OK();
+  const int failed = close(fd) != 0 ? errno : 0;
+  ARROW_RETURN_NOT_OK(flushed);
+  return failed == 0 ? Status::OK() : SystemError(failed, "close", name_);
 }
 
 Status OutputFile::Keep() {

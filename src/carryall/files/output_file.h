@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "carryall/base/status.h"
 
@@ -16,8 +17,9 @@ namespace carryall::files {
 /// taken as the failure of that step. For tests of crashes and full disks.
 using StepHook = std::function<Status(std::string_view step, const std::string& path)>;
 
-/// A file that is being written. Owned and called by one thread. Failures of the
-/// operating system are kIo naming the file and its words ("No space left on device").
+/// A file that is being written, small writes collected. Owned and called by one thread.
+/// Failures of the operating system are kIo naming the file and its words ("No space left
+/// on device").
 class OutputFile final : public arrow::io::OutputStream {
  public:
   /// Creates `path` anew; kIo if something of that name exists.
@@ -33,14 +35,16 @@ class OutputFile final : public arrow::io::OutputStream {
   using arrow::io::OutputStream::Write;
   Result<int64_t> Tell() const override { return position_; }
   bool closed() const override { return fd_ < 0; }
-  /// Closes without keeping: the destructor removes the file.
+  /// Writes out what was collected.
+  Status Flush() override;
+  /// Flushes and closes without keeping: the destructor removes the file.
   Status Close() override;
 
   /// Where it stands on disk now.
   const std::string& path() const { return path_; }
-  /// Asks the kernel to begin writing out; does not wait.
-  void StartWriteback();
-  /// Waits until the bytes are on the disk.
+  /// Flushes and asks the kernel to begin writing to the disk; does not wait.
+  Status StartWriteback();
+  /// Waits until the bytes are on the disk; also after Close.
   Status Sync();
   /// Closes; the file stays as it is, whatever comes.
   Status Keep();
@@ -57,12 +61,14 @@ class OutputFile final : public arrow::io::OutputStream {
   static Result<std::shared_ptr<OutputFile>> Open(const std::string& path,
                                                   const std::string& name, StepHook hook);
   Status Step(std::string_view step) const;
+  Status WriteOut(const uint8_t* data, int64_t bytes);
 
   const std::string path_;
   const std::string name_;  // the final one, for messages
   int fd_ = -1;
   bool kept_ = false;
-  int64_t position_ = 0;
+  std::vector<uint8_t> waiting_;
+  int64_t position_ = 0;  // with what waits
   StepHook hook_;
 };
 

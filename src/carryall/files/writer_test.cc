@@ -5,6 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/reader.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -243,11 +247,48 @@ TEST(Hdf5Writer, MarksGapsWithNanAndAMaskBesideTheSeries) {
   EXPECT_EQ(ReadText(set.get(), "channel").ValueOrDie(), "X1:F");
 }
 
-std::shared_ptr<arrow::Table> ReadParquet(const std::string& path) {
+// A disk that is full at 200,000 bytes, in a process of its own, which must also end
+// well.
+TEST(BlockWriter, AFullDiskIsAnErrorNamingThePathAndLeavesNothing) {
+  for (const char* name : {"x.h5", "x.arrow", "x.parquet"}) {
+    TemporaryDirectory directory;
+    const std::string path = directory.File(name);
+    const pid_t child = fork();
+    if (child == 0) {
+      const rlimit limit{200'000, 200'000};
+      signal(SIGXFSZ, SIG_IGN);
+      setrlimit(RLIMIT_FSIZE, &limit);
+      Blocks blocks({MakeChannel("X1:F", DataType::kFloat32, 16384)}, 3);
+      WriterOptions options;
+      options.buffered_bytes = 100'000;
+      Status status;
+      {
+        auto writer = BlockWriter::Open(path, blocks.channels(), options).ValueOrDie();
+        for (int i = 0; i < 10 && status.ok(); ++i) {
+          status = writer->Write(blocks.Next(kStart + Duration::FromSeconds(i),
+                                             Duration::FromSeconds(1), 0));
+        }
+        if (status.ok()) status = writer->Close();
+      }
+      const bool said = !status.ok() && KindOf(status) == ErrorKind::kIo &&
+                        status.message().find(path) != std::string::npos &&
+                        status.message().find("File too large") != std::string::npos;
+      if (!said) fprintf(stderr, "%s\n", status.ToString().c_str());
+      exit(said ? 0 : 1);
+    }
+    int result = 0;
+    ASSERT_EQ(waitpid(child, &result, 0), child);
+    EXPECT_TRUE(WIFEXITED(result)) << name << ": signal " << WTERMSIG(result);
+    EXPECT_EQ(WEXITSTATUS(result), 0) << name;
+    EXPECT_TRUE(std::filesystem::is_empty(directory.path())) << name;
+  }
+}
+
+std::shared_ptr<arrow::RecordBatch> ReadParquet(const std::string& path) {
   auto file = arrow::io::ReadableFile::Open(path).ValueOrDie();
   auto reader = parquet::arrow::OpenFile(file, arrow::default_memory_pool()).ValueOrDie();
   auto table = reader->ReadTable().ValueOrDie();
-  return table->CombineChunks().ValueOrDie();
+  return table->CombineChunksToBatch().ValueOrDie();
 }
 
 TEST(ParquetWriter, OneRowASampleWhereAllRatesAgree) {
@@ -271,13 +312,13 @@ TEST(ParquetWriter, OneRowASampleWhereAllRatesAgree) {
   ASSERT_TRUE(writer->Close().ok());
   const auto table = ReadParquet(path);
   ASSERT_EQ(table->num_rows(), 4096);
-  ASSERT_EQ(table->field(0)->name(), "time_ns");
-  const auto& times = static_cast<const arrow::Int64Array&>(*table->column(0)->chunk(0));
+  ASSERT_EQ(table->schema()->field(0)->name(), "time_ns");
+  const auto& times = static_cast<const arrow::Int64Array&>(*table->column(0));
   EXPECT_EQ(times.Value(0), kStart.ns());
   EXPECT_EQ(times.Value(1), kStart.ns() + 976562);  // 1 / 1024 s, rounded down
   EXPECT_EQ(times.Value(1024), kStart.ns() + 1'000'000'000);
   for (int c = 0; c < kDataTypeCount; ++c) {
-    const auto& array = *table->column(c + 1)->chunk(0);
+    const auto& array = *table->column(c + 1);
     ASSERT_EQ(array.type_id(), ToArrow(channels[c].data_type)->id());
     const int width = ByteWidth(channels[c].data_type);
     const Samples& expected = blocks.samples().at(channels[c].name);
@@ -306,8 +347,8 @@ TEST(ParquetWriter, OneRowABlockWhereRatesDiffer) {
   ASSERT_TRUE(writer->Close().ok());
   const auto table = ReadParquet(path);
   ASSERT_EQ(table->num_rows(), 3);
-  const auto& a = static_cast<const arrow::ListArray&>(*table->column(1)->chunk(0));
-  const auto& b = static_cast<const arrow::ListArray&>(*table->column(2)->chunk(0));
+  const auto& a = static_cast<const arrow::ListArray&>(*table->column(1));
+  const auto& b = static_cast<const arrow::ListArray&>(*table->column(2));
   EXPECT_EQ(a.value_length(2), 16);
   EXPECT_EQ(b.value_length(2), 4);
   const auto& last = static_cast<const arrow::Int16Array&>(*b.value_slice(2));
