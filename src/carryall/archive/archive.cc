@@ -8,11 +8,6 @@
 namespace carryall::archive {
 namespace {
 
-bool SameInfo(const SegmentInfo& a, const SegmentInfo& b) {
-  return a.file == b.file && a.bytes == b.bytes && a.table == b.table &&
-         a.metadata_digest == b.metadata_digest;
-}
-
 Status CheckNoOverlap(const std::vector<std::shared_ptr<const Segment>>& in_order,
                       const std::string& channel) {
   for (size_t i = 1; i < in_order.size(); ++i) {
@@ -45,6 +40,7 @@ Result<std::shared_ptr<const Archive>> Archive::Open(
     const std::shared_ptr<const Archive>& previous) {
   std::shared_ptr<Archive> archive(new Archive(directory));
   ARROW_ASSIGN_OR_RAISE(archive->index_, ReadIndex(directory));
+  if (previous != nullptr && previous->index_ == archive->index_) return previous;
   ARROW_RETURN_NOT_OK(archive->ReadTables(previous.get()));
   ARROW_RETURN_NOT_OK(archive->ReadSegments(previous.get()));
   ARROW_RETURN_NOT_OK(archive->CheckSegments(options, previous.get()));
@@ -87,7 +83,7 @@ Status Archive::ReadSegments(const Archive* previous) {
     const int32_t table = table_of_digest_[info.table];
     const auto at = known.find(info.file);
     std::shared_ptr<const Segment> segment;
-    if (at != known.end() && SameInfo(at->second->info(), info)) {
+    if (at != known.end() && at->second->info() == info) {
       segment = at->second;
     } else {
       segment = std::make_shared<Segment>(directory_, info, tables_[table]);
@@ -122,26 +118,27 @@ Status Archive::SortSegments() {
 }
 
 Status Archive::MergeChannels() {
-  std::vector<Place> all;
-  for (size_t table = 0; table < tables_.size(); ++table) {
-    for (size_t column = 0; column < tables_[table]->size(); ++column) {
-      all.push_back({static_cast<int32_t>(table), static_cast<int32_t>(column)});
-    }
-  }
   const auto row = [this](const Place& place) -> const ChannelTable::Row& {
     return tables_[place.table]->row(place.column);
   };
+  for (size_t table = 0; table < tables_.size(); ++table) {
+    for (size_t column = 0; column < tables_[table]->size(); ++column) {
+      places_.push_back({static_cast<int32_t>(table), static_cast<int32_t>(column)});
+    }
+  }
   if (tables_.size() > 1) {
-    std::stable_sort(all.begin(), all.end(), [&](const Place& a, const Place& b) {
+    std::stable_sort(places_.begin(), places_.end(), [&](const Place& a, const Place& b) {
       return row(a).channel.name < row(b).channel.name;
     });
   }
-  channels_.reserve(all.size());
+  channels_.reserve(places_.size());
+  units_.reserve(places_.size());
+  starts_.reserve(places_.size() + 1);
   std::set<std::vector<int32_t>> checked;
-  for (size_t i = 0, next = 0; i < all.size(); i = next) {
-    const Channel& channel = row(all[i]).channel;
-    while (next < all.size() && row(all[next]).channel.name == channel.name) {
-      if (row(all[next]).channel != channel) {
+  for (size_t i = 0, next = 0; i < places_.size(); i = next) {
+    const Channel& channel = row(places_[i]).channel;
+    while (next < places_.size() && row(places_[next]).channel.name == channel.name) {
+      if (row(places_[next]).channel != channel) {
         return Error(ErrorKind::kCorrupt,
                      "archive tables disagree about data type or rate of channel {}: {}",
                      channel.name, directory_);
@@ -149,33 +146,41 @@ Status Archive::MergeChannels() {
       ++next;
     }
     channels_.push_back(channel);
-    units_.push_back(row(all[next - 1]).unit);
-    places_.emplace_back(all.begin() + i, all.begin() + next);
+    units_.push_back(row(places_[next - 1]).unit);
+    starts_.push_back(next);
+    if (next == i + 1) continue;
     std::vector<int32_t> tables;
-    for (const Place& place : places_.back()) tables.push_back(place.table);
-    if (tables.size() < 2 || !checked.insert(tables).second) continue;
-    Group together;
-    for (const int32_t table : tables) {
-      together.insert(together.end(), groups_[table].begin(), groups_[table].end());
-    }
-    SortByStart(&together);
-    ARROW_RETURN_NOT_OK(CheckNoOverlap(together, channel.name));
+    for (size_t k = i; k < next; ++k) tables.push_back(places_[k].table);
+    if (checked.insert(tables).second)
+      ARROW_RETURN_NOT_OK(CheckTables(tables, channel.name));
   }
-  channel_of_name_.reserve(channels_.size());
-  for (size_t i = 0; i < channels_.size(); ++i) channel_of_name_[channels_[i].name] = i;
   return Status::OK();
 }
 
+// Tables that share a channel must not have segments of the same time.
+Status Archive::CheckTables(const std::vector<int32_t>& tables,
+                            const std::string& channel) const {
+  Group together;
+  for (const int32_t table : tables) {
+    together.insert(together.end(), groups_[table].begin(), groups_[table].end());
+  }
+  SortByStart(&together);
+  return CheckNoOverlap(together, channel);
+}
+
 std::optional<size_t> Archive::Find(std::string_view name) const {
-  const auto at = channel_of_name_.find(name);
-  if (at == channel_of_name_.end()) return std::nullopt;
-  return at->second;
+  const auto at = std::lower_bound(channels_.begin(), channels_.end(), name,
+                                   [](const Channel& channel, std::string_view wanted) {
+                                     return channel.name < wanted;
+                                   });
+  if (at == channels_.end() || at->name != name) return std::nullopt;
+  return at - channels_.begin();
 }
 
 Extent Archive::ExtentAt(size_t channel, int64_t sample) const {
   const SampleRate rate = channels_[channel].sample_rate;
   Extent hole{nullptr, -1, INT64_MIN, INT64_MAX};
-  for (const Place& place : places_[channel]) {
+  for (const Place& place : PlacesOf(channel)) {
     const Group& group = groups_[place.table];
     const auto at =
         std::partition_point(group.begin(), group.end(), [&](const auto& segment) {
@@ -198,7 +203,7 @@ Extent Archive::ExtentAt(size_t channel, int64_t sample) const {
 std::optional<std::pair<int64_t, int64_t>> Archive::Bounds(size_t channel) const {
   const SampleRate rate = channels_[channel].sample_rate;
   std::optional<std::pair<int64_t, int64_t>> out;
-  for (const Place& place : places_[channel]) {
+  for (const Place& place : PlacesOf(channel)) {
     const Group& group = groups_[place.table];
     const int64_t begin = FirstSampleAt(rate, group.front()->info().start);
     const int64_t end = FirstSampleAt(rate, group.back()->info().end);

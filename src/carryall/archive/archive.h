@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -33,8 +34,9 @@ struct Extent {
 class Archive {
  public:
   /// Reads and checks the index, the channel tables and the segment files. Segments that
-  /// `previous` has already checked are not checked again. Errors name the file and what
-  /// is wrong with it: kNotFound, kUnsupported, kCorrupt, kIo.
+  /// `previous` has already checked are not checked again, and `previous` itself is the
+  /// answer if the index still says the same. Errors name the file and what is wrong with
+  /// it: kNotFound, kUnsupported, kCorrupt, kIo.
   static Result<std::shared_ptr<const Archive>> Open(
       const std::string& directory, const OpenOptions& options = {},
       const std::shared_ptr<const Archive>& previous = nullptr);
@@ -69,11 +71,17 @@ class Archive {
   };
 
   explicit Archive(std::string directory) : directory_(std::move(directory)) {}
+  std::span<const Place> PlacesOf(size_t channel) const {
+    return std::span(places_).subspan(starts_[channel],
+                                      starts_[channel + 1] - starts_[channel]);
+  }
   Status ReadTables(const Archive* previous);
   Status ReadSegments(const Archive* previous);
   Status CheckSegments(const OpenOptions& options, const Archive* previous) const;
   Status SortSegments();
   Status MergeChannels();
+  Status CheckTables(const std::vector<int32_t>& tables,
+                     const std::string& channel) const;
 
   const std::string directory_;
   Index index_;
@@ -83,8 +91,10 @@ class Archive {
   std::vector<Group> groups_;                             // for each table
   std::vector<Channel> channels_;
   std::vector<std::string> units_;
-  std::unordered_map<std::string_view, size_t> channel_of_name_;
-  std::vector<std::vector<Place>> places_;  // for each channel
+  // Of all channels, one after the other; those of channel i are [starts_[i], starts_[i +
+  // 1]).
+  std::vector<Place> places_;
+  std::vector<size_t> starts_{0};
 };
 
 }  // namespace carryall::archive

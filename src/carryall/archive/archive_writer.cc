@@ -250,8 +250,6 @@ Status ArchiveWriter::Stage(const Span& span, std::vector<Piece> pieces) {
                                            static_cast<int64_t>(staged_.size()));
   ARROW_ASSIGN_OR_RAISE(auto staged, WriteSegment(directory_, name, *known, span.first,
                                                   span.second, columns, options_.hook));
-  // While this segment is being written out, wait for the one before it.
-  ARROW_RETURN_NOT_OK(SyncStaged());
   auto segment = std::make_shared<const Segment>(directory_, staged.info, known);
   staged_.push_back({segment, std::move(staged.file)});
   for (size_t i = 0; i < pieces.size(); ++i) {
@@ -265,15 +263,6 @@ Status ArchiveWriter::Stage(const Span& span, std::vector<Piece> pieces) {
                                            return a.begin < b.begin;
                                          }),
                         extent);
-  }
-  return Status::OK();
-}
-
-// Makes sure that every staged segment is on the disk, and closes it.
-Status ArchiveWriter::SyncStaged() {
-  for (; synced_ < staged_.size(); ++synced_) {
-    ARROW_RETURN_NOT_OK(staged_[synced_].file->Sync());
-    ARROW_RETURN_NOT_OK(staged_[synced_].file->Close());
   }
   return Status::OK();
 }
@@ -299,7 +288,7 @@ Result<WriteReport> ArchiveWriter::Commit() {
   for (const Input& input : inputs_) report_.channels += input.written;
   report_.added_segments = static_cast<int64_t>(staged_.size());
   if (staged_.empty()) return report_;
-  ARROW_RETURN_NOT_OK(SyncStaged());
+  for (const Staged& staged : staged_) ARROW_RETURN_NOT_OK(staged.file->Sync());
   ARROW_RETURN_NOT_OK(WriteTables());
   for (const char* part : {kSegmentDirectory, kTableDirectory}) {
     ARROW_RETURN_NOT_OK(files::SyncDirectory(directory_ + "/" + part, options_.hook));

@@ -99,7 +99,6 @@ class ArchiveWriter {
                     int64_t begin, int64_t end) const;
   Status Stage(const Span& span, std::vector<Piece> pieces);
   Status WriteTables();
-  Status SyncStaged();
 
   const std::string directory_;
   const WriterOptions options_;
@@ -112,7 +111,6 @@ class ArchiveWriter {
   std::vector<Finished> finished_;
   int64_t collected_bytes_ = 0;
   std::vector<Staged> staged_;
-  size_t synced_ = 0;  // segments that are on the disk
   std::map<uint64_t, std::shared_ptr<const ChannelTable>> tables_;
   std::vector<std::shared_ptr<files::OutputFile>> table_files_;
   WriteReport report_;

@@ -23,25 +23,37 @@ std::shared_ptr<arrow::Schema> TableSchema() {
                        FormatMetadata(kFormatKey, {}));
 }
 
-Result<ChannelTable::Row> RowOf(const arrow::RecordBatch& batch, int64_t i) {
-  const auto text = [&](int column) {
-    return static_cast<const arrow::StringArray&>(*batch.column(column)).GetView(i);
-  };
+// The columns of a table file that ReadTableFile has checked.
+struct Columns {
+  explicit Columns(const arrow::RecordBatch& batch)
+      : names(batch.column(0)),
+        types(batch.column(1)),
+        rates(batch.column(2)),
+        strides(batch.column(3)),
+        units(batch.column(4)) {}
+  std::shared_ptr<arrow::Array> names, types, rates, strides, units;
+};
+
+std::string_view TextAt(const std::shared_ptr<arrow::Array>& column, int64_t i) {
+  return static_cast<const arrow::StringArray&>(*column).GetView(i);
+}
+
+Result<ChannelTable::Row> RowOf(const Columns& columns, int64_t i) {
   ChannelTable::Row row;
-  row.channel.name = text(0);
-  ARROW_RETURN_NOT_OK(ParseChannelName(row.channel.name).status());
-  ARROW_ASSIGN_OR_RAISE(row.channel.data_type, DataTypeFromName(text(1)));
+  Channel& channel = row.channel;
+  channel.name = TextAt(columns.names, i);
+  ARROW_RETURN_NOT_OK(ParseChannelName(channel.name).status());
+  ARROW_ASSIGN_OR_RAISE(channel.data_type, DataTypeFromName(TextAt(columns.types, i)));
   ARROW_ASSIGN_OR_RAISE(
-      row.channel.sample_rate,
-      SampleRate::Make(static_cast<const arrow::Int32Array&>(*batch.column(2)).Value(i)));
-  row.channel.stride =
-      Duration::FromNs(static_cast<const arrow::Int64Array&>(*batch.column(3)).Value(i));
-  row.unit = text(4);
-  if (row.channel.stride->ns() <= 0 ||
-      !row.channel.sample_rate.Divides(*row.channel.stride)) {
+      channel.sample_rate,
+      SampleRate::Make(static_cast<const arrow::Int32Array&>(*columns.rates).Value(i)));
+  channel.stride =
+      Duration::FromNs(static_cast<const arrow::Int64Array&>(*columns.strides).Value(i));
+  row.unit = TextAt(columns.units, i);
+  if (channel.stride->ns() <= 0 || !channel.sample_rate.Divides(*channel.stride)) {
     return Error(ErrorKind::kCorrupt,
                  "stride of channel {} is not a whole number of samples: {}",
-                 row.channel.name, ToString(*row.channel.stride));
+                 channel.name, ToString(*channel.stride));
   }
   return row;
 }
@@ -78,8 +90,9 @@ Result<std::shared_ptr<const ChannelTable>> ChannelTable::Read(const std::string
   ARROW_ASSIGN_OR_RAISE(auto file, ReadTableFile(path, *TableSchema(), kFormatKey));
   std::vector<Row> rows;
   rows.reserve(file.batch->num_rows());
+  const Columns columns(*file.batch);
   for (int64_t i = 0; i < file.batch->num_rows(); ++i) {
-    auto row = RowOf(*file.batch, i);
+    auto row = RowOf(columns, i);
     if (!row.ok())
       return Error(ErrorKind::kCorrupt, "{}: {}", path, row.status().message());
     rows.push_back(std::move(*row));

@@ -177,7 +177,7 @@ TEST_F(ImportTest, KilledAtAnyStepItLeavesTheOldStateOrTheNewOne) {
     ASSERT_EQ(FilesIn("segments"), index.segments.size()) << "after step " << step;
     ASSERT_EQ(FilesIn(""), 4u) << "after step " << step;
   }
-  EXPECT_GE(old_seen, 50);
+  EXPECT_GE(old_seen, 30);
   EXPECT_GE(new_seen, 1);
 }
 

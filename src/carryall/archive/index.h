@@ -23,6 +23,8 @@ struct SegmentInfo {
   /// Which columns have a validity bitmap: those in [gappy[0], gappy[1]), [gappy[2],
   /// gappy[3]), ...; strictly ascending.
   std::vector<int32_t> gappy;
+
+  bool operator==(const SegmentInfo&) const = default;
 };
 
 /// What is in an archive. The file of this is the only truth: whatever it does not name
@@ -30,6 +32,8 @@ struct SegmentInfo {
 struct Index {
   int64_t generation = 0;  ///< counts imports
   std::vector<SegmentInfo> segments;
+
+  bool operator==(const Index&) const = default;
 };
 
 /// Times of an archive lie within this distance of GPS 0 (146 years), so that counting

@@ -1,7 +1,6 @@
 #include "carryall/archive/segment_writer.h"
 
 #include <arrow/array.h>
-#include <arrow/io/buffered.h>
 #include <arrow/io/memory.h>
 #include <arrow/ipc/reader.h>
 #include <arrow/ipc/writer.h>
@@ -78,16 +77,14 @@ std::vector<int32_t> GappyRanges(const std::vector<ColumnData>& columns) {
   return out;
 }
 
-Status WriteArrow(const arrow::RecordBatch& batch,
-                  std::shared_ptr<files::OutputFile> file) {
-  ARROW_ASSIGN_OR_RAISE(auto buffered,
-                        arrow::io::BufferedOutputStream::Create(
-                            1 << 20, arrow::default_memory_pool(), std::move(file)));
-  ARROW_ASSIGN_OR_RAISE(
-      auto writer, arrow::ipc::MakeFileWriter(buffered, batch.schema(), IpcOptions()));
+Status WriteArrow(const arrow::RecordBatch& batch, files::OutputFile* file) {
+  ARROW_ASSIGN_OR_RAISE(auto writer,
+                        arrow::ipc::MakeFileWriter(file, batch.schema(), IpcOptions()));
   ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(batch));
   ARROW_RETURN_NOT_OK(writer->Close());
-  return buffered->Detach().status();  // to destroy it would close the file
+  // The disk works while the next segment is collected; Sync waits for it in the end.
+  ARROW_RETURN_NOT_OK(file->StartWriteback());
+  return file->Close();
 }
 
 // What Arrow reads of one column: where its samples and its bitmap lie in the file.
@@ -146,9 +143,8 @@ Result<StagedSegment> WriteSegment(const std::string& archive,
   ARROW_ASSIGN_OR_RAISE(auto batch, BatchOf(table, start, columns));
   ARROW_ASSIGN_OR_RAISE(const int64_t padding, PaddingOf(*batch));
   batch = batch->ReplaceSchemaMetadata(SchemaMetadata(padding));
-  ARROW_RETURN_NOT_OK(WriteArrow(*batch, out.file));
+  ARROW_RETURN_NOT_OK(WriteArrow(*batch, out.file.get()));
   ARROW_ASSIGN_OR_RAISE(out.info.bytes, out.file->Tell());
-  out.file->StartWriteback();
   ARROW_RETURN_NOT_OK(CompleteInfo(out.file->path(), table, &out.info));
   return out;
 }

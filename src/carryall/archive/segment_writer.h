@@ -24,7 +24,8 @@ struct ColumnData {
   std::shared_ptr<arrow::Buffer> validity;  ///< null: no gaps
 };
 
-/// A segment on disk that is not yet part of an archive: removed unless kept.
+/// A segment on disk that is not yet part of an archive: removed unless kept. Its file is
+/// closed, so that there may be many, and not yet synced.
 struct StagedSegment {
   SegmentInfo info;
   std::shared_ptr<files::OutputFile> file;
