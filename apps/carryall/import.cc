@@ -25,30 +25,31 @@ struct Options {
 Status Import(const Options& options, const GlobalOptions& global) {
   ARROW_ASSIGN_OR_RAISE(const LogLevel level, LogLevelOf(global));
   LogToStderr(level);
-  ProgressLine line(!global.quiet && isatty(STDERR_FILENO), std::nullopt, std::nullopt);
+  ProgressLine line(!global.quiet && isatty(STDERR_FILENO) == 1, std::nullopt,
+                    std::nullopt);
   std::stop_source stop;
-  archive::ImportOptions import;
-  import.stop = stop.get_token();
-  import.progress = [&](const archive::ImportProgress& progress) {
+  archive::ImportOptions how;
+  how.stop = stop.get_token();
+  how.progress = [&](const archive::ImportProgress& progress) {
     if (!CheckInterrupt().ok()) stop.request_stop();
-  line.Update(progress.bytes, progress.time, progress.path);
-};
-ARROW_ASSIGN_OR_RAISE(const archive::ImportReport report,
-                      archive::ImportFiles(options.files, options.archive, import));
-line.Clear();
-for (const std::string& part : report.skipped) {
-  Log(LogLevel::kInfo, "left out {}", Printable(part));
+    line.Update(progress.bytes, progress.time, progress.path);
+  };
+  ARROW_ASSIGN_OR_RAISE(const archive::ImportReport report,
+                        archive::ImportFiles(options.files, options.archive, how));
+  line.Clear();
+  for (const std::string& part : report.skipped) {
+    Log(LogLevel::kInfo, "left out {}", Printable(part));
+  }
+  if (global.quiet) return Status::OK();
+  Output out(STDOUT_FILENO);
+  const archive::WriteReport& written = report.written;
+  out.Append(fmt::format("{} channels: {} samples added ({}), {} there already\n",
+                         written.channels, GroupedDigits(written.added_samples),
+                         FormatBytes(written.added_bytes),
+                         GroupedDigits(written.known_samples)));
+  const Status said = out.Flush();
+  return out.reader_gone() ? Status::OK() : said;
 }
-if (global.quiet) return Status::OK();
-Output out(STDOUT_FILENO);
-const archive::WriteReport& written = report.written;
-out.Append(fmt::format("{} channels: {} samples added ({}), {} there already\n",
-                       written.channels, GroupedDigits(written.added_samples),
-                       FormatBytes(written.added_bytes),
-                       GroupedDigits(written.known_samples)));
-const Status said = out.Flush();
-return out.reader_gone() ? Status::OK() : said;
-}  // namespace
 
 int Run(const Options& options, const GlobalOptions& global) {
   std::signal(SIGPIPE, SIG_IGN);
@@ -60,7 +61,7 @@ int Run(const Options& options, const GlobalOptions& global) {
   return ReportError(status);
 }
 
-}  // namespace carryall::apps
+}  // namespace
 
 void AddImportCommand(CLI::App& app, GlobalOptions& global) {
   auto options = std::make_shared<Options>();
