@@ -83,6 +83,7 @@ class MockBackend final : public Backend {
     stream.faults = options_.faults;
     stream.seed = options_.seed;
     stream.clock = options_.clock;
+    stream.place = rota_->Take();
     ARROW_ASSIGN_OR_RAISE(auto source, MakeMockSource(std::move(stream)));
     return std::make_unique<PinnedSource>(snapshot, std::move(source));
   }
@@ -101,6 +102,7 @@ class MockBackend final : public Backend {
   }
 
   const MockOptions options_;
+  const std::shared_ptr<Rota> rota_ = std::make_shared<Rota>();
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_;
 };

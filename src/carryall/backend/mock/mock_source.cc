@@ -30,6 +30,7 @@ class MockSource final : public BlockSource {
     const StreamRequest& request = stream_.request;
     next_ = request.start.value_or(stream_.clock->Now().Floor(stride));
     if (!HoldsSamples(next_, next_.Ceil(stride))) next_ = next_.Ceil(stride);
+    if (stream_.place != nullptr) offset_ = stream_.place->Offset(stride);
   }
 
   Result<SourceStep> Next(const std::stop_token& stop, SteadyTime deadline) override {
@@ -47,7 +48,7 @@ class MockSource final : public BlockSource {
       ARROW_ASSIGN_OR_RAISE(block_, MakeBlock());
       made_ = true;
     }
-    if (!Wait(next_, Held(), stop, deadline)) return SourceStep{};
+    if (!Wait(next_ + offset_, Held(), stop, deadline)) return SourceStep{};
     Advance();
     return SourceStep{SourceStep::Kind::kBlock, block_};
   }
@@ -185,6 +186,7 @@ class MockSource final : public BlockSource {
 
   MockStream stream_;
   Duration stride_;
+  Duration offset_;     ///< of sending after a block's time
   GpsTime next_;        ///< where the next block begins
   int64_t number_ = 0;  ///< strides given out
   SeriesBlock block_;   ///< the last one, or the next one if made_

@@ -6,6 +6,7 @@
 #include "carryall/backend/backend.h"
 #include "carryall/backend/mock/faults.h"
 #include "carryall/backend/mock/generator.h"
+#include "carryall/backend/mock/rota.h"
 
 namespace carryall::backend::mock {
 
@@ -16,12 +17,14 @@ struct MockStream {
   std::vector<const Generator*> generators;
   Faults faults;
   uint64_t seed = 0;
+  std::unique_ptr<Rota::Place> place;  ///< none: every block goes at its time
   const Clock* clock = &Clock::System();
 };
 
 /// The blocks of one stream: a block is sent once its own start time has come (as stock's
-/// mock does), so the past comes at full speed and the present one stride at a time.
-/// kInvalidArgument naming the channel that has no stride.
+/// mock does, but for the stream's place in the stride), so the past comes at full speed
+/// and the present one stride at a time. kInvalidArgument naming the channel that has no
+/// stride.
 Result<std::unique_ptr<BlockSource>> MakeMockSource(MockStream stream);
 
 }  // namespace carryall::backend::mock

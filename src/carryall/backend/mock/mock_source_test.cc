@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "carryall/backend/mock/mock_backend.h"
+#include "carryall/backend/mock/rota.h"
 
 namespace carryall::backend::mock {
 namespace {
@@ -302,6 +303,34 @@ TEST_F(MockSource, MemoryComesFromTheStreamsPool) {
   EXPECT_EQ(pool.total_bytes_allocated(), 4 * 1024 * 8);
   source.reset();
   EXPECT_EQ(pool.bytes_allocated(), 0);
+}
+
+TEST_F(MockSource, LiveStreamsTakeTurnsWithinAStride) {
+  clock_.Set(kStart + Duration::FromNs(50'000));
+  const auto first = Open({"X1:CNF-FLAG"}, std::nullopt, std::nullopt);
+  auto second = Open({"X1:CNF-FLAG"}, std::nullopt, std::nullopt);
+  EXPECT_EQ(Drain(first.get()).size(), 1);
+  EXPECT_EQ(Drain(second.get()).size(), 0);
+  clock_.Set(kStart + Rota::kStep);
+  EXPECT_EQ(Drain(second.get()).size(), 1);
+  clock_.Set(kStart + kStride);
+  EXPECT_EQ(Drain(first.get()).size(), 1);
+  EXPECT_EQ(Drain(second.get()).size(), 0);
+  second.reset();
+  const auto third = Open({"X1:CNF-FLAG"}, kStart + kStride, std::nullopt);
+  EXPECT_EQ(Drain(third.get()).size(), 0) << "the place is given on";
+}
+
+TEST(Rota, KeepsWithinAThirdOfAStride) {
+  const auto rota = std::make_shared<Rota>();
+  std::vector<std::unique_ptr<Rota::Place>> places;
+  for (int i = 0; i < 1000; ++i) {
+    places.push_back(rota->Take());
+    EXPECT_LE(places.back()->Offset(kStride).ns(), kStride.ns() / 3) << i;
+  }
+  EXPECT_EQ(places[0]->Offset(kStride), Duration());
+  EXPECT_EQ(places[3]->Offset(kStride), Rota::kStep * 3);
+  EXPECT_EQ(places[999]->Offset(Duration::FromNs(1000)), Duration());
 }
 
 TEST(Faults, OptionsThatAreWrongAreNamed) {
