@@ -55,11 +55,7 @@ class BatchInbox::Sink final : public flight::MessageSink {
     return inbox_->Put({std::move(batch).ValueUnsafe(), reader_, Status::OK()});
   }
   void Finish(const Status& status) override {
-    Status end = status;
-    if (end.ok() && schema_ == nullptr) {
-      end = Error(ErrorKind::kCorrupt, "the answer ended without a schema");
-    }
-    (void)inbox_->Put({nullptr, reader_, std::move(end)});
+    (void)inbox_->Put({nullptr, reader_, status});
   }
 
  private:

@@ -107,6 +107,11 @@ class Fetch {
         assembly_(std::move(assembly)),
         context_(context),
         readers_(plan.endpoints.size()) {}
+  ~Fetch() {
+    for (const auto& reader : readers_) {
+      if (reader != nullptr) reader->Cancel();
+    }
+  }
 
   Status Run() {
     size_t ended = 0;

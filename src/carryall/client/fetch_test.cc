@@ -264,6 +264,23 @@ TEST_F(FetchTest, AStallIsATimeoutNamingEndpointAndChannels) {
   EXPECT_THAT(status.message(), HasSubstr("X1:B +1 more"));
 }
 
+TEST_F(FetchTest, StoppingDoesNotWaitForConnectionsThatAreBeingMade) {
+  TcpRelay mute(0);
+  platform_.plan = [&](const wire::Request& request) {
+    if (request.type != wire::RequestType::kStream) return FakePlatform::Here(request);
+    std::vector<FakeServer::Endpoint> endpoints;
+    for (const char* name : {"X1:A", "X1:B", "X1:SLOW"}) {
+      endpoints.push_back({FakePlatform::Ticket({name}, At(10), At(12)), {mute.url()}});
+    }
+    return endpoints;
+  };
+  CallContext context;
+  context.poll = [] { return Error(ErrorKind::kCancelled, "Ctrl-C"); };
+  const Status status =
+      client_->Fetch({"X1:A", "X1:B", "X1:SLOW"}, Span(10, 12), context).status();
+  EXPECT_EQ(status.message(), "Ctrl-C");
+}
+
 TEST_F(FetchTest, TheCallerCanStopIt) {
   platform_.stream = [&](const wire::StreamArgs& args) -> Result<StreamPtr> {
     return StreamOf(TestSchema(*platform_.Set(args)), {}, platform_.Stall());
@@ -339,6 +356,29 @@ TEST_F(FetchTest, HostileBytesAreCorruptNamingTheServer) {
     }
   });
   EXPECT_EQ(KindOf(wild), ErrorKind::kCorrupt) << wild.ToString();
+}
+
+// K8. Rows as Kafka and our compact form have them: `time, id, data`.
+TEST_F(FetchTest, RowsOfIdsNobodyAskedForAreIgnored) {
+  arrow::Int64Builder times;
+  arrow::UInt32Builder ids;
+  const auto values = std::make_shared<arrow::Int32Builder>();
+  arrow::ListBuilder lists(arrow::default_memory_pool(), values);
+  for (const uint32_t id : {1u, 7u, 0u}) {
+    ASSERT_TRUE(times.Append(At(10).ns()).ok() && ids.Append(id).ok() &&
+                lists.Append().ok());
+    ASSERT_TRUE(values->AppendValues(std::vector<int32_t>{int32_t(id), 5}).ok());
+  }
+  const auto schema = arrow::schema(
+      {arrow::field("time", arrow::int64()), arrow::field("id", arrow::uint32()),
+       arrow::field("data", arrow::list(arrow::int32()))},
+      arrow::key_value_metadata({{"carryall.channels", "X1:B\nX1:STRANGER"}}));
+  platform_.stream = [&](const wire::StreamArgs&) -> Result<StreamPtr> {
+    return StreamOf(schema,
+                    {arrow::RecordBatch::Make(
+                        schema, 3, {*times.Finish(), *ids.Finish(), *lists.Finish()})});
+  };
+  EXPECT_THAT(Rows(Fetch({"X1:B"}, Span(10, 11))), ElementsAre("0 5"));
 }
 
 TEST_F(FetchTest, OurServersAreAskedForBigBatchesInTheCompactForm) {

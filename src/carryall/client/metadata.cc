@@ -20,9 +20,15 @@ Status ReadAll(const Session& session, const std::vector<Endpoint>& endpoints,
   const auto inbox = std::make_shared<BatchInbox>();
   std::vector<std::unique_ptr<flight::MessageReader>> readers;
   struct Closer {
-    BatchInbox* inbox;
-    ~Closer() { inbox->Close(); }
-  } closer{inbox.get()};  // before the readers are waited for
+    BatchInbox& inbox;
+    std::vector<std::unique_ptr<flight::MessageReader>>& readers;
+    ~Closer() {
+      inbox.Close();
+      for (const auto& reader : readers) {
+        if (reader != nullptr) reader->Cancel();
+      }
+    }
+  } closer{*inbox, readers};  // before the first reader is waited for
   for (const Endpoint& endpoint : endpoints) {
     auto options = session.ReadOptions(endpoint, what, headers);
     options.silence_timeout = session.options().answer_timeout;
@@ -56,8 +62,9 @@ Status ReadAll(const Session& session, const std::vector<Endpoint>& endpoints,
   return failed;
 }
 
-wire::Request RequestOf(wire::RequestType type, const wire::FindArgs& args) {
-  return {type, args, std::nullopt};
+/// The request, refused here already where its schema refuses it.
+Result<wire::Request> RequestOf(wire::RequestType type, const wire::FindArgs& args) {
+  return wire::ParseRequest(wire::SerializeRequest({type, args, std::nullopt}));
 }
 
 }  // namespace
@@ -66,9 +73,8 @@ Status Find(const Session& session, const wire::FindArgs& args,
             const std::function<bool(const Channel&)>& visit,
             const CallContext& context) {
   const flight::Headers headers = CallHeaders();
-  ARROW_ASSIGN_OR_RAISE(
-      const auto endpoints,
-      session.Plan(RequestOf(wire::RequestType::kFind, args), headers, context));
+  ARROW_ASSIGN_OR_RAISE(const auto request, RequestOf(wire::RequestType::kFind, args));
+  ARROW_ASSIGN_OR_RAISE(const auto endpoints, session.Plan(request, headers, context));
   // A single server's answer that came in one go has no duplicates.
   std::unordered_set<std::string> seen;
   const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
@@ -88,9 +94,8 @@ Status Find(const Session& session, const wire::FindArgs& args,
 Result<int64_t> Count(const Session& session, const wire::FindArgs& args,
                       const CallContext& context) {
   const flight::Headers headers = CallHeaders();
-  ARROW_ASSIGN_OR_RAISE(
-      const auto endpoints,
-      session.Plan(RequestOf(wire::RequestType::kCount, args), headers, context));
+  ARROW_ASSIGN_OR_RAISE(const auto request, RequestOf(wire::RequestType::kCount, args));
+  ARROW_ASSIGN_OR_RAISE(const auto endpoints, session.Plan(request, headers, context));
   int64_t total = 0;
   const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
     ARROW_ASSIGN_OR_RAISE(const int64_t count, wire::DecodeCount(batch));

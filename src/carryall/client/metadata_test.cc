@@ -42,6 +42,19 @@ TEST_F(MetadataTest, FindSendsItsArguments) {
   EXPECT_EQ(asked->find().time, At(5));
 }
 
+// F5 and F6: what the schema refuses does not leave the client.
+TEST_F(MetadataTest, ArgumentsThatTheSchemaRefusesAreNotSent) {
+  platform_.plan = [](const wire::Request&) -> Result<std::vector<FakeServer::Endpoint>> {
+    return Error(ErrorKind::kInternal, "was asked");
+  };
+  wire::FindArgs args;
+  args.data_types = {DataType::kFloat16};
+  EXPECT_EQ(KindOf(client_->Count(args).status()), ErrorKind::kInvalidRequest);
+  args = {};
+  args.min_rate = -1;
+  EXPECT_EQ(KindOf(client_->Count(args).status()), ErrorKind::kInvalidRequest);
+}
+
 TEST_F(MetadataTest, FindStopsWhenTheVisitorHasEnough) {
   int visited = 0;
   ASSERT_TRUE(client_->Find({}, [&](const Channel&) { return ++visited < 2; }).ok());

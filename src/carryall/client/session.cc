@@ -36,7 +36,6 @@ Result<std::vector<Endpoint>> Session::Plan(const wire::Request& request,
                                             const flight::Headers& headers,
                                             const CallContext& context) const {
   const std::string command = wire::SerializeRequest(request);
-  ARROW_RETURN_NOT_OK(wire::ParseRequest(command));
   ARROW_ASSIGN_OR_RAISE(auto lease, pool_->Acquire(url_));
   auto info = lease->GetFlightInfo(command, headers, options_.answer_timeout,
                                    ToInterrupt(context));
