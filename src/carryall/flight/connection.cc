@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include "carryall/flight/receive_memory.h"
 #include "carryall/flight/status.h"
 
 namespace carryall::flight {
@@ -207,6 +208,10 @@ Result<std::unique_ptr<arrow::flight::internal::ClientDataStream>> Connection::D
       transport_->DoGet(CallOptions(headers), arrow::flight::Ticket(ticket), &stream),
       url_));
   return stream;
+}
+
+ConnectionPool::ConnectionPool(ConnectionOptions options) : options_(std::move(options)) {
+  KeepReceiveMemory();
 }
 
 ConnectionPool::Lease& ConnectionPool::Lease::operator=(Lease&& other) noexcept {

@@ -70,7 +70,7 @@ class Connection {
 /// connection back when it ends. Thread safe. Leases keep the pool alive.
 class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
  public:
-  explicit ConnectionPool(ConnectionOptions options) : options_(std::move(options)) {}
+  explicit ConnectionPool(ConnectionOptions options);
 
   class Lease {
    public:

@@ -44,6 +44,7 @@ struct MessageReader::Shared {
   std::condition_variable ended;
   bool done = false;
   bool cancelled = false;
+  SteadyTime cancelled_at;
   Stage stage = Stage::kConnecting;
   SteadyTime deadline = SteadyTime::max();
   std::string url;
@@ -112,7 +113,8 @@ std::unique_ptr<MessageReader> MessageReader::Start(std::shared_ptr<ConnectionPo
 MessageReader::~MessageReader() {
   Cancel();
   std::unique_lock lock(shared_->mutex);
-  shared_->ended.wait_for(lock, kJoinPatience, [&] { return shared_->done; });
+  shared_->ended.wait_until(lock, shared_->cancelled_at + kJoinPatience,
+                            [&] { return shared_->done; });
   const bool connecting = !shared_->done && shared_->stage == Stage::kConnecting;
   lock.unlock();
   if (connecting) {
@@ -145,6 +147,7 @@ void MessageReader::Cancel() {
   std::lock_guard lock(shared_->mutex);
   if (shared_->cancelled) return;
   shared_->cancelled = true;
+  shared_->cancelled_at = SteadyNow();
   if (shared_->stream != nullptr) shared_->stream->TryCancel();
 }
 
