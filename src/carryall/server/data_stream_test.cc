@@ -91,6 +91,26 @@ TEST_F(DataStreamTest, RefusesMoreStreamsThanItsLimit) {
   second->Cancel();
 }
 
+TEST_F(DataStreamTest, RefusesMoreUploadsThanItsLimit) {
+  ServerOptions options;
+  options.limits.max_uploads = 1;
+  Start({}, options);
+  // Flight's clients send the descriptor at once, which ends the call here; what counts
+  // is that each gives its place back.
+  for (int i = 0; i < 3; ++i) {
+    auto exchange = client_->DoExchange(Options(), af::FlightDescriptor::Command(Find()));
+    ASSERT_TRUE(exchange.ok()) << exchange.status();
+    const Status status = exchange->writer->Close();
+    EXPECT_EQ(CodeOf(status), af::FlightStatusCode::Failed) << status;
+  }
+  options.limits.max_uploads = 0;
+  server_.reset();
+  Start({}, options);
+  auto exchange = client_->DoExchange(Options(), af::FlightDescriptor::Command(Find()));
+  ASSERT_TRUE(exchange.ok()) << exchange.status();
+  EXPECT_EQ(CodeOf(exchange->writer->Close()), af::FlightStatusCode::Unavailable);
+}
+
 TEST_F(DataStreamTest, NoticesACancelledClientWhileItsSourceIsSilent) {
   FakeBehaviour silent;
   silent.silent = true;

@@ -11,6 +11,7 @@ namespace carryall::server {
 /// What a server does for its clients at most.
 struct Limits {
   int64_t max_streams = 1024;                        ///< DoGet calls at a time
+  int64_t max_uploads = 16;                          ///< DoPut and DoExchange calls
   int64_t stream_memory_bytes = int64_t{256} << 20;  ///< each
   int64_t max_batch_bytes = int64_t{8} << 20;        ///< of several strides together
 };

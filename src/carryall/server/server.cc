@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "carryall/server/service.h"
+#include "carryall/server/upload_limit.h"
 #include "carryall/wire/url.h"
 
 namespace carryall::server {
@@ -27,8 +28,10 @@ Result<std::unique_ptr<Server>> Server::Start(std::shared_ptr<backend::Backend> 
                            options.limits, options.clock});
   ARROW_ASSIGN_OR_RAISE(const auto location,
                         arrow::flight::Location::Parse(address.ToString()));
-  const Status status =
-      server->service_->Init(arrow::flight::FlightServerOptions(location));
+  arrow::flight::FlightServerOptions flight_options(location);
+  flight_options.middleware.emplace_back(
+      "upload-limit", std::make_shared<UploadLimit>(options.limits.max_uploads));
+  const Status status = server->service_->Init(flight_options);
   if (!status.ok()) {
     return Error(ErrorKind::kIo, "cannot listen on {}: {}", address.ToString(),
                  status.message());

@@ -5,7 +5,6 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "carryall/server/service_fixture.h"
 #include "carryall/wire/schemas.h"
@@ -14,6 +13,8 @@
 namespace carryall::server {
 namespace {
 
+using testing::Contains;
+using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -148,19 +149,17 @@ TEST_F(ServiceTest, WritesAccessLines) {
   const auto logged = [&](const std::string& pattern) {
     return Eventually([&] {
       std::lock_guard lock(g_lines_mutex);
-      return std::any_of(g_lines.begin(), g_lines.end(), [&](const std::string& line) {
-        return std::regex_match(line, std::regex(pattern));
-      });
+      return testing::Value(g_lines, Contains(ContainsRegex("^\\[test\\] " + pattern)));
     });
   };
-  EXPECT_TRUE(logged(R"(\[test\] request=info:Stream peer=\S+ channels=1 )"
-                     R"(start=1000000000000000000 end=1000000000062500000)"));
-  EXPECT_TRUE(logged(R"(\[test\] request=Stream peer=\S+ channels=1 start=\d+ end=\d+)"));
   EXPECT_TRUE(
-      logged(R"(\[test\] stream ended: reason=complete batches=1 duration=[0-9.]+s)"));
-  EXPECT_TRUE(logged(R"(\[test\] request=Find peer=\S+ pattern=a\?b min_rate=0 .*)"));
-  EXPECT_TRUE(logged(R"(\[test\] request=action:replays peer=\S+)"));
-  EXPECT_TRUE(logged(R"(\[test\] request args: .*X1:CNF-A.*)"));
+      logged("request=info:Stream peer=[^ ]+ channels=1 "
+             "start=1000000000000000000 end=1000000000062500000$"));
+  EXPECT_TRUE(logged("request=Stream peer=[^ ]+ channels=1 start=[0-9]+ end=[0-9]+$"));
+  EXPECT_TRUE(logged("stream ended: reason=complete batches=1 duration=[0-9.]+s$"));
+  EXPECT_TRUE(logged("request=Find peer=[^ ]+ pattern=a[?]b min_rate=0 max_rate="));
+  EXPECT_TRUE(logged("request=action:replays peer=[^ ]+$"));
+  EXPECT_TRUE(logged("request args: .*X1:CNF-A"));
 }
 
 TEST_F(ServiceTest, AnswersActions) {
