@@ -1,7 +1,5 @@
 # Arrow C++, Flight and Parquet out of the pinned pyarrow wheel: headers and shared
 # libraries, found through the interpreter of the project's own virtual environment.
-set(CARRYALL_VENV_PYTHON "${PROJECT_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH
-    "Interpreter whose pyarrow is used")
 execute_process(
   COMMAND "${CARRYALL_VENV_PYTHON}" -c
     "import pyarrow as p, os; print(os.path.dirname(p.__file__)); print(p.__version__)"
