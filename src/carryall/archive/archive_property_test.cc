@@ -77,18 +77,17 @@ class Schedule {
     const GpsTime time = GpsTime::FromSeconds(968654552) + unit * (random_() % 24);
     const Duration duration = unit * (1 + random_() % 6);
     const int64_t gap_from = random_() % 4096, gap = gap_share_;
-    return MakeBlock(
-        channels, time, duration,
-        [&](const Channel& channel, int64_t sample,
-            int width) -> std::optional<std::string> {
-          // Gaps follow from the number as well: equal spans have equal gaps.
-          if (static_cast<int64_t>(std::hash<int64_t>()(sample / 7 * 2654435761) % 1000) <
-              gap) {
-            return std::nullopt;
-          }
-          const bool other = differing && sample % 64 == gap_from % 64;
-          return SampleBytes(channel.name, sample, width, other);
-        });
+    return MakeBlock(channels, time, duration,
+                     [&](const Channel& channel, int64_t sample,
+                         int width) -> std::optional<std::string> {
+                       // Gaps follow from the number as well: equal spans have equal
+                       // gaps.
+                       const uint64_t hash =
+                           static_cast<uint64_t>(sample / 7) * 2654435761;
+                       if (static_cast<int64_t>(hash % 1000) < gap) return std::nullopt;
+                       const bool other = differing && sample % 64 == gap_from % 64;
+                       return SampleBytes(channel.name, sample, width, other);
+                     });
   }
 
   // False where the block says something else than what is there. Spans that hold nothing

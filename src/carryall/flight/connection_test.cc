@@ -32,6 +32,7 @@ class ConnectionTest : public testing::Test {
   std::unique_ptr<Connection> Connect() { return Connect(server_->url()); }
 
   inline static const std::string server_url_ = "grpc://127.0.0.1:9";
+  Gate gate_;  // outlives the server, whose threads may still be leaving it
   std::unique_ptr<FakeServer> server_ = FakeServer::Start();
 };
 
@@ -97,14 +98,13 @@ TEST_F(ConnectionTest,
 }
 
 TEST_F(ConnectionTest, NoAnswerInTimeIsATimeoutNamingTheServer) {
-  Gate gate;
   server_->on_info =
       [&](const std::string&) -> Result<std::vector<FakeServer::Endpoint>> {
-    gate.Wait();
+    gate_.Wait();
     return std::vector<FakeServer::Endpoint>{};
   };
   server_->on_action = [&](const std::string&) {
-    gate.Wait();
+    gate_.Wait();
     return std::string();
   };
   const std::shared_ptr<Connection> connection = Connect();
@@ -115,14 +115,13 @@ TEST_F(ConnectionTest, NoAnswerInTimeIsATimeoutNamingTheServer) {
       Connection::DoAction(connection, "scope-map", {}, kShort, {}).status();
   EXPECT_EQ(KindOf(action), ErrorKind::kTimeout) << action.ToString();
   EXPECT_THAT(action.message(), HasSubstr("scope-map"));
-  gate.Open();
+  gate_.Open();
 }
 
 TEST_F(ConnectionTest, WaitsEndWhenTheCallerSaysSo) {
-  Gate gate;
   server_->on_info =
       [&](const std::string&) -> Result<std::vector<FakeServer::Endpoint>> {
-    gate.Wait();
+    gate_.Wait();
     return std::vector<FakeServer::Endpoint>{};
   };
   auto connection = Connect();
@@ -143,7 +142,7 @@ TEST_F(ConnectionTest, WaitsEndWhenTheCallerSaysSo) {
   };
   EXPECT_EQ(KindOf(connection->GetFlightInfo("c", {}, kLong, interrupt).status()),
             ErrorKind::kCancelled);
-  gate.Open();
+  gate_.Open();
 }
 
 TEST_F(ConnectionTest, WhatIsNoFlightUrlIsRefused) {

@@ -4,6 +4,7 @@
 #include <arrow/record_batch.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -90,6 +91,13 @@ inline std::vector<std::shared_ptr<arrow::RecordBatch>> TestBatches(
   return batches;
 }
 
+template <typename T>
+T SampleAt(const SampleView& view, int64_t i) {
+  T sample;
+  std::memcpy(&sample, view.values + i * static_cast<int64_t>(sizeof(T)), sizeof(T));
+  return sample;
+}
+
 /// The samples of one channel of a block as text: "3 4 - 6", a missing one as "-".
 inline std::string Samples(const SeriesBlock& block, size_t channel) {
   const SampleView& view = block.view(channel);
@@ -101,9 +109,9 @@ inline std::string Samples(const SeriesBlock& block, size_t channel) {
         (view.validity != nullptr && (view.validity[bit / 8] >> (bit % 8) & 1) == 0)) {
       text += '-';
     } else if (view.data_type == DataType::kFloat64) {
-      text += fmt::format("{}", reinterpret_cast<const double*>(view.values)[i]);
+      text += fmt::format("{}", SampleAt<double>(view, i));
     } else {
-      text += fmt::format("{}", reinterpret_cast<const int32_t*>(view.values)[i]);
+      text += fmt::format("{}", SampleAt<int32_t>(view, i));
     }
   }
   return text;

@@ -64,6 +64,8 @@ class ServiceTest : public testing::Test {
     af::FlightCallOptions options;
     options.headers.emplace_back("x-request-id", "test");
     options.timeout = af::TimeoutDuration(20);
+    options.read_options.ensure_alignment =
+        arrow::ipc::Alignment::kDataTypeSpecificAlignment;
     return options;
   }
 
