@@ -16,9 +16,11 @@ Result<std::shared_ptr<arrow::RecordBatch>> Decode(
   if (opened->type() != arrow::ipc::MessageType::RECORD_BATCH) {
     return Status::Invalid("message of another type than a record batch");
   }
+  // gRPC puts a body anywhere; these are read through Arrow's typed arrays.
+  auto options = arrow::ipc::IpcReadOptions::Defaults();
+  options.ensure_alignment = arrow::ipc::Alignment::kDataTypeSpecificAlignment;
   arrow::ipc::DictionaryMemo memo;
-  return arrow::ipc::ReadRecordBatch(*opened, schema, &memo,
-                                     arrow::ipc::IpcReadOptions::Defaults());
+  return arrow::ipc::ReadRecordBatch(*opened, schema, &memo, options);
 }
 
 }  // namespace

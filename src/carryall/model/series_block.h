@@ -20,7 +20,7 @@ namespace carryall {
 /// sample, whose value bytes are unspecified but readable); neither, with length > 0
 /// (every sample is missing).
 struct SampleView {
-  const uint8_t* values = nullptr;
+  const uint8_t* values = nullptr;    ///< at any address: load with memcpy
   const uint8_t* validity = nullptr;  ///< LSB first, 1 = present
   int64_t validity_offset = 0;        ///< bits before the first sample's
   int64_t length = 0;                 ///< samples
