@@ -1,5 +1,7 @@
 #pragma once
 
+#include <arrow/memory_pool.h>
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -7,8 +9,6 @@
 #include <stop_token>
 #include <string>
 #include <vector>
-
-#include <arrow/memory_pool.h>
 
 #include "carryall/base/clock.h"
 #include "carryall/metadata/catalogue.h"
@@ -29,11 +29,11 @@ struct StreamRequest {
   std::optional<GpsTime> end;    ///< nothing: for ever
   std::optional<std::string> replay_id;
   std::optional<std::pair<GpsTime, GpsTime>> replay_window;
-  /// Strides one block may span where data are already there; live data come one stride at
-  /// a time, at once.
+  /// Strides one block may span where data are already there; live data come one stride
+  /// at a time, at once.
   int64_t max_strides = 1;
-  /// Where the samples of this stream are to be allocated: capped for the stream, outlives
-  /// every buffer that came from it. Being out of it is kResourceExhausted.
+  /// Where the samples of this stream are to be allocated: capped for the stream,
+  /// outlives every buffer that came from it. Being out of it is kResourceExhausted.
   arrow::MemoryPool* pool = arrow::default_memory_pool();
 };
 
@@ -45,13 +45,13 @@ struct SourceStep {
 };
 
 /// Yields the blocks of one stream in time order. Block times are multiples of the common
-/// stride of the channels, but for a first block at an unaligned start, which reaches to the
-/// next boundary, and a last one cut at the end. Owned and called by one thread.
+/// stride of the channels, but for a first block at an unaligned start, which reaches to
+/// the next boundary, and a last one cut at the end. Owned and called by one thread.
 class BlockSource {
  public:
   virtual ~BlockSource() = default;
-  /// Waits at most until `deadline` and then answers kHeartbeat, so that the caller can see
-  /// whether its client is still there. Returns early with kHeartbeat when `stop` is
+  /// Waits at most until `deadline` and then answers kHeartbeat, so that the caller can
+  /// see whether its client is still there. Returns early with kHeartbeat when `stop` is
   /// requested.
   virtual Result<SourceStep> Next(const std::stop_token& stop, SteadyTime deadline) = 0;
 };

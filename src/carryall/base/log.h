@@ -1,9 +1,9 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string_view>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace carryall {
 
@@ -13,8 +13,8 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 using LogSink = void (*)(LogLevel level, std::string_view line);
 
 /// Installs the process's sink (nullptr: discard, the initial state) and the lowest level
-/// that is formatted at all. Libraries never print: programs and the Python package install
-/// a sink.
+/// that is formatted at all. Libraries never print: programs and the Python package
+/// install a sink.
 void SetLogSink(LogSink sink, LogLevel lowest);
 bool LogEnabled(LogLevel level);
 void LogLine(LogLevel level, std::string_view line);

@@ -46,24 +46,42 @@ arrow::StatusCode CodeOf(ErrorKind kind) {
 
 const char* ErrorKindName(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kInvalidArgument: return "invalid argument";
-    case ErrorKind::kInvalidRequest: return "invalid request";
-    case ErrorKind::kUnknownArgument: return "unknown argument";
-    case ErrorKind::kNoEndpoint: return "no endpoint";
-    case ErrorKind::kInvalidReplay: return "invalid replay";
-    case ErrorKind::kUnsupported: return "unsupported";
-    case ErrorKind::kUnavailable: return "unavailable";
-    case ErrorKind::kUnauthenticated: return "unauthenticated";
-    case ErrorKind::kPermissionDenied: return "permission denied";
-    case ErrorKind::kTimeout: return "timeout";
-    case ErrorKind::kCancelled: return "cancelled";
-    case ErrorKind::kGap: return "gap";
-    case ErrorKind::kDropped: return "dropped";
-    case ErrorKind::kCorrupt: return "corrupt";
-    case ErrorKind::kResourceExhausted: return "resource exhausted";
-    case ErrorKind::kNotFound: return "not found";
-    case ErrorKind::kIo: return "input/output";
-    case ErrorKind::kInternal: return "internal";
+    case ErrorKind::kInvalidArgument:
+      return "invalid argument";
+    case ErrorKind::kInvalidRequest:
+      return "invalid request";
+    case ErrorKind::kUnknownArgument:
+      return "unknown argument";
+    case ErrorKind::kNoEndpoint:
+      return "no endpoint";
+    case ErrorKind::kInvalidReplay:
+      return "invalid replay";
+    case ErrorKind::kUnsupported:
+      return "unsupported";
+    case ErrorKind::kUnavailable:
+      return "unavailable";
+    case ErrorKind::kUnauthenticated:
+      return "unauthenticated";
+    case ErrorKind::kPermissionDenied:
+      return "permission denied";
+    case ErrorKind::kTimeout:
+      return "timeout";
+    case ErrorKind::kCancelled:
+      return "cancelled";
+    case ErrorKind::kGap:
+      return "gap";
+    case ErrorKind::kDropped:
+      return "dropped";
+    case ErrorKind::kCorrupt:
+      return "corrupt";
+    case ErrorKind::kResourceExhausted:
+      return "resource exhausted";
+    case ErrorKind::kNotFound:
+      return "not found";
+    case ErrorKind::kIo:
+      return "input/output";
+    case ErrorKind::kInternal:
+      return "internal";
   }
   return "internal";
 }

@@ -15,11 +15,13 @@ constexpr int64_t kGpsEpochUnix = 315'964'800;
 // UNIX seconds at which each leap second after the GPS epoch took effect
 // (IERS Bulletin C; the 18th at 2017-01-01).
 constexpr std::array<int64_t, 18> kLeapUnix = {
-    362793600, 394329600, 425865600, 489024000,  567993600,  631152000,
-    662688000, 709948800, 741484800, 773020800,  820454400,  867715200,
+    362793600, 394329600,  425865600,  489024000,  567993600,  631152000,
+    662688000, 709948800,  741484800,  773020800,  820454400,  867715200,
     915148800, 1136073600, 1230768000, 1341100800, 1435708800, 1483228800};
 
-int64_t FloorDiv(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+int64_t FloorDiv(int64_t a, int64_t b) {
+  return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
 
 class SystemClock final : public Clock {
  public:
@@ -111,7 +113,8 @@ Result<Duration> LeastCommonMultiple(Duration a, Duration b) {
   int64_t out = 0;
   if (__builtin_mul_overflow(part, b.ns(), &out)) {
     return Error(ErrorKind::kInvalidArgument,
-                 "strides have no common multiple in range: {} ns and {} ns", a.ns(), b.ns());
+                 "strides have no common multiple in range: {} ns and {} ns", a.ns(),
+                 b.ns());
   }
   return Duration::FromNs(out);
 }

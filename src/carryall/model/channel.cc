@@ -24,12 +24,14 @@ Result<ChannelNameParts> ParseChannelName(std::string_view name) {
 Result<SampleRate> SampleRate::Make(int64_t hz) {
   if (hz < 1 || hz > std::numeric_limits<int32_t>::max()) {
     return Error(ErrorKind::kInvalidArgument,
-                 "sample rate must be a whole number of Hz from 1 to 2147483647, got {}", hz);
+                 "sample rate must be a whole number of Hz from 1 to 2147483647, got {}",
+                 hz);
   }
   return SampleRate(static_cast<int32_t>(hz));
 }
 
-Result<std::shared_ptr<const ChannelSet>> ChannelSet::Make(std::vector<Channel> channels) {
+Result<std::shared_ptr<const ChannelSet>> ChannelSet::Make(
+    std::vector<Channel> channels) {
   std::shared_ptr<ChannelSet> set(new ChannelSet(std::move(channels)));
   set->index_.reserve(set->channels_.size());
   for (size_t i = 0; i < set->channels_.size(); ++i) {
@@ -51,8 +53,8 @@ Result<Duration> ChannelSet::CommonStride() const {
   Duration common = Duration::FromNs(1);
   for (const Channel& channel : channels_) {
     if (!channel.stride || channel.stride->ns() <= 0) {
-      return Error(ErrorKind::kInvalidArgument, "channel has no stride, it cannot be streamed: {}",
-                   channel.name);
+      return Error(ErrorKind::kInvalidArgument,
+                   "channel has no stride, it cannot be streamed: {}", channel.name);
     }
     ARROW_ASSIGN_OR_RAISE(common, LeastCommonMultiple(common, *channel.stride));
   }

@@ -13,9 +13,9 @@
 
 namespace carryall {
 
-/// Parts of a channel name "<domain>:<subsystem>[-_]<rest>": the domain reaches to the last
-/// colon, the subsystem is the longest run without '-' or '_'; domain and subsystem may be
-/// empty. Views into the name that was parsed.
+/// Parts of a channel name "<domain>:<subsystem>[-_]<rest>": the domain reaches to the
+/// last colon, the subsystem is the longest run without '-' or '_'; domain and subsystem
+/// may be empty. Views into the name that was parsed.
 struct ChannelNameParts {
   std::string_view domain;
   std::string_view subsystem;

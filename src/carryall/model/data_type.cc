@@ -1,8 +1,8 @@
 #include "carryall/model/data_type.h"
 
-#include <array>
-
 #include <arrow/type.h>
+
+#include <array>
 
 namespace carryall {
 namespace {
@@ -51,25 +51,36 @@ Result<DataType> DataTypeFromName(std::string_view name) {
 
 const std::shared_ptr<arrow::DataType>& ToArrow(DataType type) {
   static const std::array<std::shared_ptr<arrow::DataType>, kDataTypeCount> kTypes = {
-      arrow::int8(),   arrow::int16(),   arrow::int32(),   arrow::int64(),
-      arrow::uint8(),  arrow::uint16(),  arrow::uint32(),  arrow::uint64(),
+      arrow::int8(),    arrow::int16(),   arrow::int32(),  arrow::int64(),
+      arrow::uint8(),   arrow::uint16(),  arrow::uint32(), arrow::uint64(),
       arrow::float16(), arrow::float32(), arrow::float64()};
   return kTypes[static_cast<size_t>(type)];
 }
 
 Result<DataType> DataTypeFromArrow(const arrow::DataType& type) {
   switch (type.id()) {
-    case arrow::Type::INT8: return DataType::kInt8;
-    case arrow::Type::INT16: return DataType::kInt16;
-    case arrow::Type::INT32: return DataType::kInt32;
-    case arrow::Type::INT64: return DataType::kInt64;
-    case arrow::Type::UINT8: return DataType::kUint8;
-    case arrow::Type::UINT16: return DataType::kUint16;
-    case arrow::Type::UINT32: return DataType::kUint32;
-    case arrow::Type::UINT64: return DataType::kUint64;
-    case arrow::Type::HALF_FLOAT: return DataType::kFloat16;
-    case arrow::Type::FLOAT: return DataType::kFloat32;
-    case arrow::Type::DOUBLE: return DataType::kFloat64;
+    case arrow::Type::INT8:
+      return DataType::kInt8;
+    case arrow::Type::INT16:
+      return DataType::kInt16;
+    case arrow::Type::INT32:
+      return DataType::kInt32;
+    case arrow::Type::INT64:
+      return DataType::kInt64;
+    case arrow::Type::UINT8:
+      return DataType::kUint8;
+    case arrow::Type::UINT16:
+      return DataType::kUint16;
+    case arrow::Type::UINT32:
+      return DataType::kUint32;
+    case arrow::Type::UINT64:
+      return DataType::kUint64;
+    case arrow::Type::HALF_FLOAT:
+      return DataType::kFloat16;
+    case arrow::Type::FLOAT:
+      return DataType::kFloat32;
+    case arrow::Type::DOUBLE:
+      return DataType::kFloat64;
     default:
       return Error(ErrorKind::kInvalidArgument, "not a sample type: {}", type.ToString());
   }

@@ -1,19 +1,29 @@
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
 #include <memory>
 #include <string_view>
-
-#include <arrow/type_fwd.h>
 
 #include "carryall/base/status.h"
 
 namespace carryall {
 
-/// Sample types that travel: the numpy names int8..int64, uint8..uint64, float16..float64.
+/// Sample types that travel: the numpy names int8..int64, uint8..uint64,
+/// float16..float64.
 enum class DataType : uint8_t {
-  kInt8, kInt16, kInt32, kInt64, kUint8, kUint16, kUint32, kUint64,
-  kFloat16, kFloat32, kFloat64,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kFloat16,
+  kFloat32,
+  kFloat64,
 };
 inline constexpr int kDataTypeCount = 11;
 
@@ -21,14 +31,18 @@ inline constexpr int kDataTypeCount = 11;
 constexpr int ByteWidth(DataType type) {
   switch (type) {
     case DataType::kInt8:
-    case DataType::kUint8: return 1;
+    case DataType::kUint8:
+      return 1;
     case DataType::kInt16:
     case DataType::kUint16:
-    case DataType::kFloat16: return 2;
+    case DataType::kFloat16:
+      return 2;
     case DataType::kInt32:
     case DataType::kUint32:
-    case DataType::kFloat32: return 4;
-    default: return 8;
+    case DataType::kFloat32:
+      return 4;
+    default:
+      return 8;
   }
 }
 

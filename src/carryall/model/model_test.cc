@@ -1,6 +1,5 @@
-#include <gtest/gtest.h>
-
 #include <arrow/type.h>
+#include <gtest/gtest.h>
 
 #include "carryall/model/channel.h"
 #include "carryall/model/series_block.h"
@@ -96,7 +95,8 @@ TEST(ViewList, MovesPointersButNotWhatIsMissing) {
 
 TEST(SeriesBlock, GapHasTheRightNumberOfMissingSamples) {
   auto channels = ChannelSet::Make({MakeChannel("X1:A", 16)}).ValueOrDie();
-  const auto gap = SeriesBlock::Gap(GpsTime::FromSeconds(1), Duration::FromMs(500), channels);
+  const auto gap =
+      SeriesBlock::Gap(GpsTime::FromSeconds(1), Duration::FromMs(500), channels);
   EXPECT_TRUE(gap.Validate().ok());
   EXPECT_TRUE(gap.view(0).all_missing());
   EXPECT_EQ(gap.view(0).length, 8);
@@ -104,7 +104,8 @@ TEST(SeriesBlock, GapHasTheRightNumberOfMissingSamples) {
 
 TEST(ChannelSet, RefusesRepeatedNamesAndFindsByName) {
   EXPECT_FALSE(ChannelSet::Make({MakeChannel("X1:A", 1), MakeChannel("X1:A", 2)}).ok());
-  auto set = ChannelSet::Make({MakeChannel("X1:A", 1), MakeChannel("X1:B", 2)}).ValueOrDie();
+  auto set =
+      ChannelSet::Make({MakeChannel("X1:A", 1), MakeChannel("X1:B", 2)}).ValueOrDie();
   EXPECT_EQ(set->Find("X1:B"), 1u);
   EXPECT_FALSE(set->Find("X1:C").has_value());
   EXPECT_FALSE(set->CommonStride().ok());

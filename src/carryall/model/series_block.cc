@@ -16,8 +16,9 @@ SeriesBlock SeriesBlock::Gap(GpsTime time, Duration duration,
 Result<SeriesBlock> SeriesBlock::Slice(GpsTime begin, Duration length) const {
   const Duration skip = begin - time_;
   if (skip.ns() < 0 || length.ns() < 0 || skip + length > duration_) {
-    return Error(ErrorKind::kInvalidArgument, "slice [{}, {}) is not inside the block [{}, {})",
-                 ToString(begin), ToString(begin + length), ToString(time_), ToString(end()));
+    return Error(ErrorKind::kInvalidArgument,
+                 "slice [{}, {}) is not inside the block [{}, {})", ToString(begin),
+                 ToString(begin + length), ToString(time_), ToString(end()));
   }
   std::vector<SampleView> views;
   views.reserve(views_.size());
@@ -26,7 +27,8 @@ Result<SeriesBlock> SeriesBlock::Slice(GpsTime begin, Duration length) const {
     if (!rate.Divides(skip) || !rate.Divides(length)) {
       return Error(ErrorKind::kInvalidArgument,
                    "slice [{}, {}) cuts through a sample of channel {} at {} Hz",
-                   ToString(begin), ToString(begin + length), (*channels_)[i].name, rate.hz());
+                   ToString(begin), ToString(begin + length), (*channels_)[i].name,
+                   rate.hz());
     }
     views.push_back(views_[i].Slice(rate.SamplesIn(skip), rate.SamplesIn(length)));
   }
