@@ -46,9 +46,68 @@ struct RememberedRows {
   RowLayout found;
 };
 
+/// What a schema says of its columns, one behind the other: comparing reads little
+/// memory, and no schema is kept for the next call to destroy.
+class ColumnTypes {
+ public:
+  explicit ColumnTypes(const std::shared_ptr<arrow::Schema>& schema) : latest_(schema) {
+    for (const auto& field : schema->fields()) {
+      columns_.push_back({field->name().size(), SampleType(*field->type())});
+      names_ += field->name();
+    }
+  }
+
+  bool AreThoseOf(const std::shared_ptr<arrow::Schema>& schema) {
+    if (latest_.lock() == schema) return true;
+    const arrow::FieldVector& fields = schema->fields();
+    if (fields.size() != columns_.size()) return false;
+    const char* name = names_.data();
+    for (size_t i = 0; i < fields.size(); ++i) {
+      PrefetchAhead(fields, i);
+      const std::string& other = fields[i]->name();
+      const auto& [length, type] = columns_[i];
+      if (other.size() != length || std::memcmp(other.data(), name, length) != 0 ||
+          SampleType(*fields[i]->type()) != type) {
+        return false;
+      }
+      name += length;
+    }
+    latest_ = schema;
+    return true;
+  }
+
+ private:
+  /// A schema that was just read lies all over the heap: asking for its parts some
+  /// columns ahead overlaps the waiting.
+  static void PrefetchAhead(const arrow::FieldVector& fields, size_t i) {
+    if (i + 12 < fields.size()) __builtin_prefetch(fields[i + 12].get());
+    if (i + 8 < fields.size()) {
+      __builtin_prefetch(fields[i + 8]->name().data());
+      __builtin_prefetch(fields[i + 8]->type().get());
+    }
+    if (i + 4 < fields.size() && fields[i + 4]->type()->num_fields() == 1) {
+      __builtin_prefetch(fields[i + 4]->type()->field(0).get());
+    }
+  }
+
+  /// What a list is of; the type itself where it is none.
+  static std::pair<bool, arrow::Type::type> SampleType(const arrow::DataType& type) {
+    if (type.id() != arrow::Type::LIST) return {false, type.id()};
+    return {true, static_cast<const arrow::ListType&>(type).value_type()->id()};
+  }
+
+  struct Column {
+    size_t name_length;
+    std::pair<bool, arrow::Type::type> type;
+  };
+  std::string names_;
+  std::vector<Column> columns_;
+  std::weak_ptr<arrow::Schema> latest_;
+};
+
 struct RememberedColumns {
   Entries entries;
-  std::shared_ptr<arrow::Schema> schema;
+  ColumnTypes types;
   Ref layout;
 };
 
@@ -203,40 +262,6 @@ Ref MakeColumns(const arrow::Schema& schema, PyObject* dict) {
   return maker.Make();
 }
 
-/// Whether two columns hold the same kind of samples. (arrow::DataType::Equals makes a
-/// text of each type that it has not seen.)
-bool SameSamples(const arrow::DataType& a, const arrow::DataType& b) {
-  if (&a == &b) return true;
-  if (a.id() != arrow::Type::LIST || b.id() != arrow::Type::LIST) return false;
-  return static_cast<const arrow::ListType&>(a).value_type()->id() ==
-         static_cast<const arrow::ListType&>(b).value_type()->id();
-}
-
-/// A schema that was just read lies all over the heap: asking for its parts some columns
-/// ahead overlaps the waiting.
-void PrefetchAhead(const arrow::FieldVector& fields, size_t i) {
-  if (i + 12 < fields.size()) __builtin_prefetch(fields[i + 12].get());
-  if (i + 8 < fields.size()) {
-    __builtin_prefetch(fields[i + 8]->name().data());
-    __builtin_prefetch(fields[i + 8]->type().get());
-  }
-  if (i + 4 < fields.size() && fields[i + 4]->type()->num_fields() == 1) {
-    __builtin_prefetch(fields[i + 4]->type()->field(0).get());
-  }
-}
-
-bool SameColumns(const arrow::Schema& a, const arrow::Schema& b) {
-  if (&a == &b) return true;
-  if (a.num_fields() != b.num_fields()) return false;
-  for (int i = 1; i < a.num_fields(); ++i) {
-    PrefetchAhead(a.fields(), static_cast<size_t>(i));
-    const arrow::Field &left = *a.field(i), &right = *b.field(i);
-    if (left.name() != right.name() || !SameSamples(*left.type(), *right.type()))
-      return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 RowLayout* FindRowLayout(const arrow::RecordBatch& batch, PyObject* index_to_channel) {
@@ -269,19 +294,17 @@ RowLayout* FindRowLayout(const arrow::RecordBatch& batch, PyObject* index_to_cha
 PyObject* FindColumnLayout(const arrow::RecordBatch& batch, PyObject* channels) {
   const Ref dict = AsDict(channels);
   if (!dict) return nullptr;
-  const auto matches = [&](const RememberedColumns& columns) {
-    return SameColumns(*batch.schema(), *columns.schema) &&
+  const auto matches = [&](RememberedColumns& columns) {
+    return columns.types.AreThoseOf(batch.schema()) &&
            columns.entries.AreThoseOf(dict.get());
   };
   if (RememberedColumns* columns = Recall(g_columns, matches)) {
-    columns->schema = batch.schema();
     return columns->layout.get();
   }
-  RememberedColumns columns;
+  RememberedColumns columns{{}, ColumnTypes(batch.schema()), {}};
   columns.layout = MakeColumns(*batch.schema(), dict.get());
   if (!columns.layout) return nullptr;
   columns.entries.Remember(dict.get());
-  columns.schema = batch.schema();
   return Keep(g_columns, std::move(columns))->layout.get();
 }
 
