@@ -1,3 +1,3 @@
-"""memcpy, as in convert_row."""
+"""As in convert_row."""
 
 from tasks.convert_row.limit import measure, prepare, release  # noqa: F401

@@ -27,7 +27,7 @@ class Timed:
 
     def measure(self) -> float:
         import time
-        loops = 20
+        loops = 200
         began = time.perf_counter_ns()
         for _ in range(loops):
             out = self.mask(self.bitmap, self.offset, BITS)
