@@ -177,6 +177,37 @@ TEST(SpanAssembler, IsWhatANaiveCopyWouldBe) {
   }
 }
 
+// The second result lies where the first one was; what it is not told is zero all the
+// same.
+TEST(SpanAssembler, MissingSamplesAreZeroInMemoryThatWasUsedBefore) {
+  const auto channels = MakeChannels({{1 << 18, DataType::kFloat64}});
+  Random random(56);
+  const int64_t second = 1 << 18;
+  const auto whole =
+      MakeBlock(kStart, kSecond * 4, channels,
+                {RandomSamples(DataType::kFloat64, 4 * second, 0, &random)}, &random);
+  const auto head =
+      MakeBlock(kStart, kSecond, channels,
+                {RandomSamples(DataType::kFloat64, second, 0, &random)}, &random);
+  const SeriesBlock missing(kStart + kSecond, kSecond, channels,
+                            {SampleView::Missing(DataType::kFloat64, second)}, {});
+  const uint8_t* before = nullptr;
+  for (const bool full : {true, false}) {
+    auto assembler =
+        Value(SpanAssembler::Make(kStart, kStart + kSecond * 4, channels, kPlenty));
+    ASSERT_OK(assembler->Place(full ? whole : head, Identity(1)));
+    ASSERT_OK(assembler->Place(missing, Identity(1)));
+    const auto block = assembler->Finish();
+    const SampleView view = block.view(0);
+    if (full) {
+      before = view.values;
+      continue;
+    }
+    ASSERT_EQ(view.values, before);
+    for (int64_t i = 8 * second; i < 32 * second; ++i) ASSERT_EQ(view.values[i], 0) << i;
+  }
+}
+
 TEST(SpanAssembler, LargeResultsAreAlignedForHugePages) {
   const auto channels = MakeChannels({{1 << 18, DataType::kFloat64},
                                       {1 << 18, DataType::kFloat64},

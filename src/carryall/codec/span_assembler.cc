@@ -21,14 +21,23 @@ struct Track {
   DataType type = DataType::kFloat64;
   int64_t total = 0;  ///< samples
   std::shared_ptr<uint8_t> data;
+  bool zeroed = true;  ///< the data, where nothing was written
   SampleIntervals placed;
   std::shared_ptr<uint8_t> validity;  ///< all ones but where a gap was placed
 
   int64_t bytes() const { return total * ByteWidth(type); }
 
+  /// Missing samples are zeros, as in memory that is new.
+  void Clear(int64_t begin, int64_t count) const {
+    if (zeroed) return;
+    const int width = ByteWidth(type);
+    std::memset(data.get() + begin * width, 0, static_cast<size_t>(count * width));
+  }
+
   Status NeedValidity() {
     if (validity != nullptr) return Status::OK();
-    ARROW_ASSIGN_OR_RAISE(validity, AllocateZeroed(BitmapBytes(total)));
+    ARROW_ASSIGN_OR_RAISE(auto bitmap, AllocateBig(BitmapBytes(total)));
+    validity = std::move(bitmap.bytes);
     kernels::SetBits(validity.get(), 0, total, true);
     return Status::OK();
   }
@@ -60,16 +69,19 @@ class Assembler final : public SpanAssembler {
       track.type = channel.data_type;
       track.total = track.rate.SamplesIn(end_ - start_);
       if (track.bytes() >= kOwnMemory) {
-        ARROW_ASSIGN_OR_RAISE(track.data, AllocateZeroed(track.bytes()));
+        ARROW_ASSIGN_OR_RAISE(auto memory, AllocateBig(track.bytes()));
+        track.data = std::move(memory.bytes);
+        track.zeroed = memory.zeroed;
       } else {
         shared += RoundUp64(track.bytes());
       }
     }
-    ARROW_ASSIGN_OR_RAISE(const auto slab, AllocateZeroed(shared));
+    ARROW_ASSIGN_OR_RAISE(const auto slab, AllocateBig(shared));
     int64_t at = 0;
     for (Track& track : tracks_) {
       if (track.data != nullptr) continue;
-      track.data = std::shared_ptr<uint8_t>(slab, slab.get() + at);
+      track.data = std::shared_ptr<uint8_t>(slab.bytes, slab.bytes.get() + at);
+      track.zeroed = slab.zeroed;
       at += RoundUp64(track.bytes());
     }
     return Status::OK();
@@ -190,10 +202,11 @@ class Assembler final : public SpanAssembler {
 
   void Copy(const SeriesBlock& block, const Part& part) const {
     const SampleView view = block.view(part.view);
-    if (view.values == nullptr) return;
+    const Track& track = tracks_[part.track];
+    if (view.values == nullptr) return track.Clear(part.to, part.count);
     const int width = ByteWidth(view.data_type);
     const uint8_t* src = view.values + part.from * width;
-    uint8_t* dst = tracks_[part.track].data.get() + part.to * width;
+    uint8_t* dst = track.data.get() + part.to * width;
     if (view.validity == nullptr) {
       std::memcpy(dst, src, static_cast<size_t>(part.count * width));
     } else {
@@ -235,6 +248,7 @@ class Assembler final : public SpanAssembler {
     if (!holes.empty() && !track->NeedValidity().ok()) return missing;
     for (const SampleIntervals::Run& hole : holes) {
       kernels::SetBits(track->validity.get(), hole.begin, hole.end - hole.begin, false);
+      track->Clear(hole.begin, hole.end - hole.begin);
     }
     if (track->validity != nullptr) {
       if (kernels::CountSetBits(track->validity.get(), 0, track->total) == 0)
