@@ -18,12 +18,11 @@ class Source(flight.FlightServerBase):
 
     def __init__(self, samples: int) -> None:
         super().__init__("grpc://127.0.0.1:0")
-        rows = BATCH_BYTES // 4
-        column = pa.array(np.random.default_rng(0).standard_normal(rows, dtype=np.float32))
-        batch = pa.record_batch([column], names=["data"])
-        whole, rest = divmod(samples, rows)
-        batches = [batch] * whole + ([batch.slice(0, rest)] if rest else [])
-        self.table = pa.Table.from_batches(batches)
+        noise = np.random.default_rng(0).standard_normal(samples, dtype=np.float32)
+        whole = pa.record_batch([pa.array(noise)], names=["data"])
+        self.table = pa.Table.from_batches(
+            [whole.slice(begin, BATCH_BYTES // 4)
+             for begin in range(0, samples, BATCH_BYTES // 4)])
 
     def do_get(self, context, ticket):
         return flight.RecordBatchStream(self.table)
