@@ -15,6 +15,7 @@ struct GlobalOptions {
   std::string url;  ///< --url as given; empty: not given
   bool quiet = false;
   bool verbose = false;
+  bool progress = false;  ///< shown wherever standard error goes
   /// What the chosen command does; gives the exit status. Set while parsing.
   std::function<int()> run;
 };

@@ -25,8 +25,7 @@ struct Options {
 Status Import(const Options& options, const GlobalOptions& global) {
   ARROW_ASSIGN_OR_RAISE(const LogLevel level, LogLevelOf(global));
   LogToStderr(level);
-  ProgressLine line(!global.quiet && isatty(STDERR_FILENO) == 1, std::nullopt,
-                    std::nullopt);
+  ProgressLine line(ShowsProgress(global), std::nullopt, std::nullopt);
   std::stop_source stop;
   archive::ImportOptions how;
   how.stop = stop.get_token();

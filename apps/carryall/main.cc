@@ -51,6 +51,9 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
       "how a server's URL is written");
   CLI::Option* quiet = app.add_flag("-q,--quiet", global.quiet, "log warnings only");
   app.add_flag("-v,--verbose", global.verbose, "log details")->excludes(quiet);
+  app.add_flag("--progress", global.progress,
+               "show how far it is, also where standard error is no terminal")
+      ->excludes(quiet);
 }
 
 int Run(int argc, char** argv) {

@@ -76,8 +76,11 @@ Result<std::unique_ptr<Session>> Session::Open(const GlobalOptions& global,
     options.silence_timeout = *timeout;
   }
   ARROW_ASSIGN_OR_RAISE(auto client, client::Client::Make(std::move(options)));
-  const bool shows_progress = !global.quiet && isatty(STDERR_FILENO) == 1;
-  return std::unique_ptr<Session>(new Session(std::move(client), shows_progress));
+  return std::unique_ptr<Session>(new Session(std::move(client), ShowsProgress(global)));
+}
+
+bool ShowsProgress(const GlobalOptions& global) {
+  return global.progress || (!global.quiet && isatty(STDERR_FILENO) == 1);
 }
 
 client::CallContext Session::context() const {

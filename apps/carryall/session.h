@@ -20,6 +20,10 @@ struct ClientSettings {
 /// Adds --timeout.
 void AddClientOptions(CLI::App& command, ClientSettings& settings);
 
+/// Whether to show how far it is: where standard error is a terminal and not with
+/// --quiet, or with --progress.
+bool ShowsProgress(const GlobalOptions& global);
+
 /// What a verb of the client works with. One thread.
 class Session {
  public:
@@ -30,7 +34,6 @@ class Session {
   Output& out() { return out_; }
   /// Ends calls on Ctrl-C.
   client::CallContext context() const;
-  /// Whether to show how far a call is: standard error is a terminal, and not --quiet.
   bool shows_progress() const { return shows_progress_; }
 
  private:
