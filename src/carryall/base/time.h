@@ -49,7 +49,7 @@ class GpsTime {
   constexpr double seconds() const {
     constexpr int64_t kExact = int64_t{1} << 53;
     if (-kExact <= ns_ && ns_ <= kExact) return static_cast<double>(ns_) / 1e9;
-    return static_cast<double>(ns_ / 1'000'000'000) +
+    return static_cast<double>(ns_ / 1'000'000'000) +  // NOLINT: whole seconds
            static_cast<double>(ns_ % 1'000'000'000) / 1e9;
   }
 

@@ -176,8 +176,13 @@ __attribute__((target("avx2"))) void FillAvx2(NoiseKey key, int64_t first, int64
                                               float* out) {
   Fill<8>(key, first, count, out);
 }
-__attribute__((target("avx512f,avx512dq,prefer-vector-width=512"))) void FillAvx512(
-    NoiseKey key, int64_t first, int64_t count, float* out) {
+#ifdef __clang__  // which knows the width of the vectors from their type
+#define CARRYALL_AVX512 "avx512f,avx512dq"
+#else
+#define CARRYALL_AVX512 "avx512f,avx512dq,prefer-vector-width=512"
+#endif
+__attribute__((target(CARRYALL_AVX512))) void FillAvx512(NoiseKey key, int64_t first,
+                                                         int64_t count, float* out) {
   Fill<16>(key, first, count, out);
 }
 

@@ -13,7 +13,7 @@ namespace carryall::server {
 /// because the transport may hold buffers after their stream is gone
 /// (arrow::CappedMemoryPool does neither: it counts the whole pool it wraps, and dies
 /// with its owner). Thread safe.
-class BoundedPool final : public arrow::MemoryPool {
+class BoundedPool final : public arrow::MemoryPool {  // NOLINT: see Release
  public:
   struct Release {
     void operator()(BoundedPool* pool) const { pool->Unreference(); }
