@@ -1,6 +1,7 @@
 """Raw Flight: the same bytes, ready in memory, in batches of about 1 MiB of one column,
 read and thrown away by a plain reader in another process."""
 
+import ctypes
 import multiprocessing
 import time
 
@@ -11,6 +12,14 @@ from pyarrow import flight
 from tasks.fetch import cases
 
 BATCH_BYTES = 1 << 20
+
+
+def keep_pages():
+    """glibc keeps what is freed, as our client has it (mallopt(3): M_TRIM_THRESHOLD,
+    M_MMAP_THRESHOLD): without it every message faults its pages in again."""
+    libc = ctypes.CDLL(None)
+    libc.mallopt(-3, 32 << 20)
+    libc.mallopt(-1, 64 << 20)
 
 
 class Source(flight.FlightServerBase):
@@ -29,6 +38,7 @@ class Source(flight.FlightServerBase):
 
 
 def run(samples, pipe):
+    keep_pages()
     server = Source(samples)
     pipe.send(server.port)
     pipe.recv()
@@ -37,6 +47,7 @@ def run(samples, pipe):
 
 def prepare(case):
     global process, pipe, client, samples
+    keep_pages()
     _, count, rate, seconds, _ = cases.parse(case["case"])
     samples = count * rate * seconds
     pipe, theirs = multiprocessing.Pipe()
