@@ -14,23 +14,15 @@ carryall_arrow_library(flight ArrowFlight::arrow_flight_shared Arrow::core)
 carryall_arrow_library(parquet Parquet::parquet_shared Arrow::core)
 
 if(CARRYALL_PYTHON)
-  execute_process(
-    COMMAND "${CARRYALL_VENV_PYTHON}" -c
-      "import pyarrow as p, os; print(os.path.dirname(p.__file__)); print(p.cpp_version)"
-    OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE failed)
-  if(failed)
-    message(FATAL_ERROR "no pyarrow in ${CARRYALL_VENV_PYTHON}: name its interpreter with "
-                        "-DCARRYALL_VENV_PYTHON=..., or build with -DCARRYALL_PYTHON=OFF")
+  carryall_find_pyarrow("name its interpreter with -DCARRYALL_VENV_PYTHON=..., or build with \
+-DCARRYALL_PYTHON=OFF")
+  if(NOT CARRYALL_PYARROW_VERSION VERSION_EQUAL Arrow_VERSION)
+    message(FATAL_ERROR "pyarrow of ${CARRYALL_VENV_PYTHON} is built against Arrow "
+                        "${CARRYALL_PYARROW_VERSION}, the system's is ${Arrow_VERSION}: both "
+                        "would be in one process")
   endif()
-  string(REPLACE "\n" ";" found "${found}")
-  list(GET found 0 directory)
-  list(GET found 1 version)
-  if(NOT version VERSION_EQUAL Arrow_VERSION)
-    message(FATAL_ERROR "pyarrow of ${CARRYALL_VENV_PYTHON} is built against Arrow ${version}, "
-                        "the system's is ${Arrow_VERSION}: both would be in one process")
-  endif()
-  find_library(CARRYALL_ARROW_PYTHON NAMES arrow_python HINTS "${directory}" REQUIRED)
+  find_library(CARRYALL_ARROW_PYTHON NAMES arrow_python HINTS "${CARRYALL_PYARROW_DIR}" REQUIRED)
   carryall_arrow_library(python "${CARRYALL_ARROW_PYTHON}" Arrow::core)
-  target_include_directories(Arrow::python SYSTEM INTERFACE "${directory}/include")
+  target_include_directories(Arrow::python SYSTEM INTERFACE "${CARRYALL_PYARROW_DIR}/include")
 endif()
 message(STATUS "Arrow ${Arrow_VERSION} from ${Arrow_DIR}")

@@ -1,16 +1,6 @@
 # Arrow C++, Flight and Parquet out of the pinned pyarrow wheel: headers and shared
 # libraries, found through the interpreter of the project's own virtual environment.
-execute_process(
-  COMMAND "${CARRYALL_VENV_PYTHON}" -c
-    "import pyarrow as p, os; print(os.path.dirname(p.__file__)); print(p.__version__)"
-  OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE failed)
-if(failed)
-  message(FATAL_ERROR "no pyarrow in ${CARRYALL_VENV_PYTHON}: run `make setup`, or build "
-                      "with -DCARRYALL_ARROW=system")
-endif()
-string(REPLACE "\n" ";" found "${found}")
-list(GET found 0 CARRYALL_PYARROW_DIR)
-list(GET found 1 CARRYALL_PYARROW_VERSION)
+carryall_find_pyarrow("run `make setup`, or build with -DCARRYALL_ARROW=system")
 
 function(carryall_arrow_library target stem)
   file(GLOB library "${CARRYALL_PYARROW_DIR}/lib${stem}.so.*00")

@@ -15,6 +15,22 @@ endif()
 
 set(CARRYALL_VENV_PYTHON "${PROJECT_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH
     "Interpreter that the Python package is for, and whose pyarrow is used")
+# Sets CARRYALL_PYARROW_DIR and CARRYALL_PYARROW_VERSION, that of the Arrow C++ in it.
+function(carryall_find_pyarrow advice)
+  execute_process(
+    COMMAND "${CARRYALL_VENV_PYTHON}" -c
+      "import pyarrow as p, os; print(os.path.dirname(p.__file__)); print(p.cpp_version)"
+    OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE failed)
+  if(failed)
+    message(FATAL_ERROR "no pyarrow in ${CARRYALL_VENV_PYTHON}: ${advice}")
+  endif()
+  string(REPLACE "\n" ";" found "${found}")
+  list(GET found 0 directory)
+  list(GET found 1 version)
+  set(CARRYALL_PYARROW_DIR "${directory}" PARENT_SCOPE)
+  set(CARRYALL_PYARROW_VERSION "${version}" PARENT_SCOPE)
+endfunction()
+
 if(CARRYALL_ARROW STREQUAL "wheel")
   include(ArrowFromWheel)
 elseif(CARRYALL_ARROW STREQUAL "system")
