@@ -7,19 +7,24 @@ from harness import inputs, serving
 
 
 class Decode:
-    """One case of `bench_<task>`, which compares its samples with Arrow's before timing."""
+    """A contender of `bench_<task>`, which compares its samples with Arrow's before timing."""
 
-    def __init__(self, task: str, contender: str, case: dict) -> None:
-        self.command = [str(serving.BINARY.parent / "bench" / f"bench_{task}"), "--case",
-                        case["case"], "--only", contender, "--repeat", "1"]
+    def __init__(self, task: str, contender: str) -> None:
+        self.program = [str(serving.BINARY.parent / "bench" / f"bench_{task}"), "--only",
+                        contender, "--repeat", "1", "--case"]
+
+    def prepare(self, case: dict) -> None:
         self.case = case["case"]
 
     def measure(self) -> float:
-        done = subprocess.run(self.command, capture_output=True, text=True, timeout=300)
+        done = subprocess.run([*self.program, self.case], capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         return next(row["value"] for row in rows if row["case"] == self.case)
+
+    def release(self) -> None:
+        pass
 
 
 def cases(floor) -> list[dict]:

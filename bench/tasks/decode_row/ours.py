@@ -2,17 +2,5 @@
 
 from harness import decode
 
-
-def prepare(case):
-    global timed
-    timed = decode.Decode("decode_row", "ours", case)
-    return None
-
-
-def measure():
-    return timed.measure()
-
-
-def release():
-    global timed
-    timed = None
+timed = decode.Decode("decode_row", "ours")
+prepare, measure, release = timed.prepare, timed.measure, timed.release
