@@ -2,7 +2,7 @@
 ours from the archive, `mock/...` from the mock; stock always serves from its mock.
 
 Channels are noise without `func`, whose time, shape and dtype are compared, plus one whose
-samples are a function of time and are compared. `/peak` rows are the growth of the client's
+samples are a function of time and are compared. `/peak` rows are the growth of a new client's
 peak resident memory over just before the call, divided by the size of the result.
 """
 

@@ -13,9 +13,13 @@ def serve(timed):
     return serving.stock_mock(path)
 
 
+def connect(url):
+    return Client(url, token=False)
+
+
 def prepare(case):
     global timed
-    timed = Fetch(case, serve, lambda url: Client(url, token=False))
+    timed = Fetch(case, serve, connect)
     return timed.answer()
 
 
