@@ -43,7 +43,7 @@ class MockSource final : public BlockSource {
 
     // What is to be sent at its time is made before it, where there is time.
     const Duration early = Duration::FromNs(stride_.ns() / 2);
-    if (!Wait(next_ - early, {}, stop, deadline)) return SourceStep{};
+    if (!Wait(next_ + offset_ - early, {}, stop, deadline)) return SourceStep{};
     if (!made_) {
       ARROW_ASSIGN_OR_RAISE(block_, MakeBlock());
       made_ = true;

@@ -321,12 +321,12 @@ TEST_F(MockSource, LiveStreamsTakeTurnsWithinAStride) {
   EXPECT_EQ(Drain(third.get()).size(), 0) << "the place is given on";
 }
 
-TEST(Rota, KeepsWithinAThirdOfAStride) {
+TEST(Rota, KeepsWithinATheStrideOfTheirBlocks) {
   const auto rota = std::make_shared<Rota>();
   std::vector<std::unique_ptr<Rota::Place>> places;
   for (int i = 0; i < 1000; ++i) {
     places.push_back(rota->Take());
-    EXPECT_LE(places.back()->Offset(kStride).ns(), kStride.ns() / 3) << i;
+    EXPECT_LE(places.back()->Offset(kStride).ns(), kStride.ns() * 9 / 10) << i;
   }
   EXPECT_EQ(places[0]->Offset(kStride), Duration());
   EXPECT_EQ(places[3]->Offset(kStride), Rota::kStep * 3);

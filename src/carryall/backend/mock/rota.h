@@ -10,11 +10,12 @@
 namespace carryall::backend::mock {
 
 /// Gives each running stream a place of its own in the stride, so that hundreds of live
-/// streams of one stride are not all served in one burst: the first goes at once, every
-/// other a little after the one before it. Thread safe.
+/// streams of one stride are not all served in one burst, in which who comes first is the
+/// scheduler's choice: the first goes at once, every other a little after the one before
+/// it, about as long as making and sending a large block takes. Thread safe.
 class Rota : public std::enable_shared_from_this<Rota> {
  public:
-  static constexpr Duration kStep = Duration::FromNs(100'000);
+  static constexpr Duration kStep = Duration::FromNs(250'000);
 
   /// A place, free again when this is destroyed.
   class Place {
@@ -27,9 +28,9 @@ class Rota : public std::enable_shared_from_this<Rota> {
       const std::lock_guard lock(rota_->mutex_);
       rota_->taken_.erase(number_);
     }
-    /// How long after a block's time it is sent: within a third of `stride`.
+    /// How long after a block's time it is sent: before the block is over.
     Duration Offset(Duration stride) const {
-      const int64_t places = std::max<int64_t>(stride.ns() / 3 / kStep.ns(), 1);
+      const int64_t places = std::max<int64_t>(stride.ns() * 9 / 10 / kStep.ns(), 1);
       return kStep * (number_ % places);
     }
 
