@@ -28,7 +28,7 @@ std::shared_ptr<arrow::Buffer> ReferTo(const uint8_t* data, int64_t bytes,
 class BodyWriter {
  public:
   /// Runs shorter than this are copied.
-  static constexpr int64_t kReferenceBytes = 8192;
+  static constexpr int64_t kReferenceBytes = 4096;
 
   /// What the arena needs at most for a run of samples, and for anything else.
   static int64_t ArenaBytesForRun(int64_t bytes) {
