@@ -10,6 +10,7 @@
 #include "carryall/client/client.h"
 #include "carryall/flight/flight_testing.h"
 #include "carryall/flight/series_testing.h"
+#include "carryall/wire/description.h"
 #include "carryall/wire/request.h"
 #include "carryall/wire/schemas.h"
 

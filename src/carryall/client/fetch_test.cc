@@ -392,9 +392,37 @@ TEST_F(FetchTest, OurServersAreAskedForBigBatchesInTheCompactForm) {
   EXPECT_THAT(platform_.server().header("x-carryall-accept"), testing::IsEmpty());
 }
 
+TEST_F(FetchTest, DescriptionsThatComeWithThePlanAreNotAskedForAgain) {
+  std::atomic<int> described = 0;
+  platform_.plan = [&](const wire::Request& request) {
+    described += request.type == wire::RequestType::kDescribe ? 1 : 0;
+    return FakePlatform::Here(request);
+  };
+  wire::StreamArgs both;
+  both.channels = {"X1:A", "X1:B"};
+  const auto channels = platform_.Set(both)->channels();
+  platform_.server().plan_metadata = *wire::FormatDescription(channels);
+  const auto block = Fetch({"X1:B", "X1:A", "X1:B"}, Span(10, 12));
+  ASSERT_TRUE(block.ok()) << block.status();
+  EXPECT_EQ(block->channels()->channels().at(0).name, "X1:B");
+  EXPECT_EQ(block->channels()->size(), 2u);
+  EXPECT_EQ(described, 0);
+
+  // Not all of them, or no description at all.
+  for (const std::string& bad :
+       {*wire::FormatDescription({channels[0]}), std::string("nonsense")}) {
+    described = 0;
+    platform_.server().plan_metadata = bad;
+    EXPECT_TRUE(Fetch({"X1:A", "X1:B"}, Span(10, 12)).ok());
+    EXPECT_EQ(described, 1);
+  }
+}
+
 TEST_F(FetchTest, AllRequestsOfACallShareARequestId) {
+  std::mutex mutex;  // requests of one call may be under way together
   std::set<std::string> ids;
   platform_.plan = [&](const wire::Request& request) {
+    const std::lock_guard lock(mutex);
     ids.insert(platform_.server().header("x-request-id").at(0));
     return FakePlatform::Here(request);
   };

@@ -15,7 +15,8 @@ Session::Session(ClientOptions options, std::string url)
     : options_(std::move(options)),
       url_(std::move(url)),
       pool_(std::make_shared<flight::ConnectionPool>(
-          flight::ConnectionOptions{options_.connect_timeout, options_.token})) {}
+          flight::ConnectionOptions{options_.connect_timeout, options_.token})),
+      describes_(options_.compact) {}
 
 Result<std::shared_ptr<const Session>> Session::Make(ClientOptions options) {
   ARROW_ASSIGN_OR_RAISE(const auto url, wire::ResolveServerUrl(options.url));
@@ -32,23 +33,32 @@ Result<std::shared_ptr<const Session>> Session::Make(ClientOptions options) {
   return std::shared_ptr<const Session>(new Session(std::move(options), url.ToString()));
 }
 
-Result<std::vector<Endpoint>> Session::Plan(const wire::Request& request,
-                                            const flight::Headers& headers,
-                                            const CallContext& context) const {
-  const std::string command = wire::SerializeRequest(request);
+Result<Session::PendingPlan> Session::StartPlan(const wire::Request& request,
+                                                const flight::Headers& headers) const {
   ARROW_ASSIGN_OR_RAISE(auto lease, pool_->Acquire(url_));
-  auto info = lease->GetFlightInfo(command, headers, options_.answer_timeout,
-                                   ToInterrupt(context));
-  if (!info.ok()) lease.Drop();
+  PendingPlan pending(this, request.type, wire::SerializeRequest(request),
+                      std::move(lease));
+  pending.info_ = pending.lease_->StartGetFlightInfo(pending.command_, headers,
+                                                     options_.answer_timeout);
+  return pending;
+}
+
+Result<std::vector<Endpoint>> Session::PendingPlan::Wait(const CallContext& context) {
+  auto info = info_->Wait(ToInterrupt(context));
+  if (!info.ok()) lease_.Drop();
   ARROW_RETURN_NOT_OK(info);
-  if ((*info)->endpoints().size() > kMaxEndpoints) {
+  const auto& planned = (*info)->endpoints();
+  if (planned.size() > kMaxEndpoints) {
     return Error(ErrorKind::kResourceExhausted, "{}: a plan of {} endpoints, at most {}",
-                 url_, (*info)->endpoints().size(), kMaxEndpoints);
+                 session_->url(), planned.size(), kMaxEndpoints);
+  }
+  metadata_ = (*info)->app_metadata();
+  if (type_ == wire::RequestType::kStream && metadata_.empty()) {
+    session_->describes_.store(false);
   }
   std::vector<Endpoint> endpoints;
-  for (const auto& planned : (*info)->endpoints()) {
-    ARROW_ASSIGN_OR_RAISE(auto endpoint, Complete(planned));
-    endpoints.push_back(std::move(endpoint));
+  for (const auto& endpoint : planned) {
+    ARROW_ASSIGN_OR_RAISE(endpoints.emplace_back(), session_->Complete(endpoint));
   }
   return endpoints;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,12 +28,45 @@ class Session {
   const std::string& url() const { return url_; }
   const std::shared_ptr<flight::ConnectionPool>& pool() const { return pool_; }
 
-  /// The plan of a request, asked of the initial server. Locations that mean "the same
-  /// server" become its URL; those that ask to read Kafka are left out. kUnsupported
-  /// naming the locations if an endpoint has none that can be read.
+  /// A plan that has been asked for.
+  class PendingPlan {
+   public:
+    /// To be called once. Locations that mean "the same server" become its URL; those
+    /// that ask to read Kafka are left out. kUnsupported naming the locations if an
+    /// endpoint has none that can be read.
+    Result<std::vector<Endpoint>> Wait(const CallContext& context);
+    /// What came with the plan; nothing before Wait.
+    const std::string& metadata() const { return metadata_; }
+    const std::string& command() const { return command_; }  ///< the request's JSON
+
+   private:
+    friend Session;
+    PendingPlan(const Session* session, wire::RequestType type, std::string command,
+                flight::ConnectionPool::Lease lease)
+        : session_(session),
+          type_(type),
+          command_(std::move(command)),
+          lease_(std::move(lease)) {}
+    const Session* session_;
+    wire::RequestType type_;
+    std::string command_, metadata_;
+    flight::ConnectionPool::Lease lease_;
+    std::unique_ptr<flight::Connection::PendingInfo> info_;
+  };
+
+  /// Whether the initial server may send descriptions with the plan of a stream: it did
+  /// not answer without them so far.
+  bool describes() const { return describes_.load(); }
+
+  /// Asks the initial server for the plan of a request.
+  Result<PendingPlan> StartPlan(const wire::Request& request,
+                                const flight::Headers& headers) const;
   Result<std::vector<Endpoint>> Plan(const wire::Request& request,
                                      const flight::Headers& headers,
-                                     const CallContext& context) const;
+                                     const CallContext& context) const {
+    ARROW_ASSIGN_OR_RAISE(PendingPlan pending, StartPlan(request, headers));
+    return pending.Wait(context);
+  }
 
   /// The first result of an action.
   Result<std::string> Act(const std::string& type, const CallContext& context) const;
@@ -48,6 +82,7 @@ class Session {
   const ClientOptions options_;
   const std::string url_;
   const std::shared_ptr<flight::ConnectionPool> pool_;
+  mutable std::atomic<bool> describes_;
 };
 
 /// The headers of one call of the user's: a fresh request id that all its requests share.

@@ -1,9 +1,12 @@
 #include "carryall/client/stream_plan.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "carryall/base/clock.h"
 #include "carryall/client/metadata.h"
+#include "carryall/wire/description.h"
 
 namespace carryall::client {
 namespace {
@@ -39,7 +42,12 @@ Status Assign(const wire::StreamArgs& args, const StreamPlan& plan,
               StreamEndpoint* part) {
   part->start = args.start;
   part->end = args.end;
+  size_t next = 0;  // mostly they come as they were asked for
   for (const std::string& name : args.channels) {
+    if (next < plan.channels->size() && (*plan.channels)[next].name == name) {
+      part->positions.push_back(static_cast<int32_t>(next++));
+      continue;
+    }
     const auto position = plan.channels->Find(name);
     if (!position) {
       return Error(ErrorKind::kCorrupt,
@@ -96,6 +104,52 @@ std::vector<Endpoint> MergeReplicas(std::vector<Endpoint> endpoints) {
   return merged;
 }
 
+std::pair<std::string, std::string> AcceptHeader(const wire::Accept& accept) {
+  return {std::string(wire::kAcceptHeader), wire::FormatAccept(accept)};
+}
+
+// Whether rounding to whole strides is likely to leave the span as it is, so that it can
+// be asked for before the strides are known.
+bool IsOnUsualStrides(const TimeSpan& span) {
+  constexpr Duration kUsualStride = Duration::FromNs(62'500'000);
+  const auto whole = [](const std::optional<GpsTime>& time) {
+    return !time || time->Floor(kUsualStride) == *time;
+  };
+  return whole(span.start) && whole(span.end);
+}
+
+// The channels, each once, in the order of their names; none if they did not all come
+// with the plan.
+std::vector<Channel> FromPlan(const std::string& metadata,
+                              const std::vector<std::string>& names) {
+  if (metadata.empty()) return {};
+  auto read = wire::ReadDescription(metadata);
+  if (!read.ok()) return {};
+  std::unordered_map<std::string_view, Channel*> by_name;
+  for (Channel& channel : *read) by_name.emplace(channel.name, &channel);
+  std::vector<Channel*> order;
+  std::unordered_set<const Channel*> taken;
+  for (const std::string& name : names) {
+    const auto found = by_name.find(name);
+    if (found == by_name.end()) return {};
+    if (taken.insert(found->second).second) order.push_back(found->second);
+  }
+  std::vector<Channel> channels;
+  for (Channel* channel : order) channels.push_back(std::move(*channel));
+  return channels;
+}
+
+Result<Session::PendingPlan> StartPlan(const Session& session,
+                                       const wire::StreamArgs& args,
+                                       flight::Headers headers) {
+  if (session.options().compact) {
+    // In row form the schema of the answer is a small one.
+    headers.push_back(AcceptHeader({1, wire::Accept::Form::kRow, {}, true}));
+  }
+  return session.StartPlan({wire::RequestType::kStream, args, std::nullopt},
+                           std::move(headers));
+}
+
 }  // namespace
 
 bool StreamPlan::has_shared_channels() const {
@@ -116,30 +170,53 @@ Result<StreamPlan> PlanStream(const Session& session,
   ARROW_RETURN_NOT_OK(CheckReplay(options));
   StreamPlan plan;
   plan.headers = CallHeaders();
-  wire::DescribeArgs describe;
-  describe.channels = names;
-  describe.time = MetadataTime(options, span, Clock::System().Now());
-  describe.replay_id = options.replay_id;
-  ARROW_ASSIGN_OR_RAISE(auto described,
-                        Describe(session, describe, plan.headers, context));
+  wire::StreamArgs args;
+  args.channels = names;
+  args.start = span.start;
+  args.end = span.end;
+  args.replay_start = options.replay_start;
+  args.replay_end = options.replay_end;
+  args.replay_id = options.replay_id;
+  const wire::StreamArgs guess = args;
+  std::optional<Session::PendingPlan> pending;
+  std::optional<Result<std::vector<Endpoint>>> planned;
+  std::vector<Channel> described;
+  if (IsOnUsualStrides(span) && !names.empty()) {
+    ARROW_ASSIGN_OR_RAISE(pending, StartPlan(session, guess, plan.headers));
+    if (session.describes()) {
+      planned = pending->Wait(context);
+      if (planned->ok()) described = FromPlan(pending->metadata(), names);
+    }
+  }
+  if (described.empty()) {
+    // If planning failed, this says best what is wrong.
+    wire::DescribeArgs describe;
+    describe.channels = names;
+    describe.time = MetadataTime(options, span, Clock::System().Now());
+    describe.replay_id = options.replay_id;
+    ARROW_ASSIGN_OR_RAISE(described, Describe(session, describe, plan.headers, context));
+  }
   ARROW_ASSIGN_OR_RAISE(plan.channels,
                         Streamable(std::move(described), &plan.native_stride));
 
-  wire::StreamArgs args;
+  args.channels.clear();
   for (const Channel& channel : plan.channels->channels()) {
     args.channels.push_back(channel.name);
   }
   if (span.start) args.start = span.start->Floor(plan.native_stride);
   if (span.end) args.end = span.end->Ceil(plan.native_stride);
-  args.replay_start = options.replay_start;
-  args.replay_end = options.replay_end;
-  args.replay_id = options.replay_id;
-  ARROW_ASSIGN_OR_RAISE(auto endpoints,
-                        session.Plan({wire::RequestType::kStream, args, std::nullopt},
-                                     plan.headers, context));
+  if (!pending || args.channels != guess.channels || args.start != guess.start ||
+      args.end != guess.end) {
+    pending.reset();
+    planned.reset();
+    ARROW_ASSIGN_OR_RAISE(pending, StartPlan(session, args, plan.headers));
+  }
+  if (!planned) planned = pending->Wait(context);
+  ARROW_ASSIGN_OR_RAISE(auto endpoints, *std::move(planned));
   endpoints = MergeReplicas(std::move(endpoints));
   for (Endpoint& endpoint : endpoints) {
-    auto ticket = ReadTicket(endpoint.ticket);
+    auto ticket = endpoint.ticket == pending->command() ? Result<wire::StreamArgs>(args)
+                                                        : ReadTicket(endpoint.ticket);
     // An opaque ticket can only mean everything.
     if (!ticket.ok() && endpoints.size() == 1) ticket = args;
     if (!ticket.ok()) {
@@ -175,7 +252,7 @@ flight::Headers AcceptHeaders(const ClientOptions& options, const ChannelSet& ch
                                       1.0, static_cast<double>(wire::kMaxAcceptRows)));
   accept.form = wire::Accept::Form::kRow;
   accept.codec = wire::CodecFromName(options.codec).ValueOr(wire::Accept::Codec::kNone);
-  return {{std::string(wire::kAcceptHeader), wire::FormatAccept(accept)}};
+  return {AcceptHeader(accept)};
 }
 
 }  // namespace carryall::client

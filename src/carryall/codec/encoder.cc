@@ -154,8 +154,7 @@ Result<std::unique_ptr<StreamEncoder>> StreamEncoder::Make(
     return Error(ErrorKind::kInvalidArgument, "stride is not positive: {}",
                  ToString(options.stride));
   }
-  auto schema =
-      options.form == Form::kColumn ? ColumnSchema(*channels) : RowSchema(*channels);
+  auto schema = StreamSchema(*channels, options.form);
   ARROW_ASSIGN_OR_RAISE(MetaWriter meta, MetaWriter::Make(schema));
   auto encoder = std::make_unique<Encoder>(std::move(channels), std::move(schema),
                                            std::move(meta), options);

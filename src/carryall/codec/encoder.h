@@ -48,7 +48,8 @@ class StreamEncoder {
   virtual Result<arrow::ipc::IpcPayload> Encode(const SeriesBlock& block) = 0;
 };
 
-/// The column-form schema of a stream over `channels`, in their order.
+/// The schema of a stream over `channels`, in their order.
+std::shared_ptr<arrow::Schema> StreamSchema(const ChannelSet& channels, Form form);
 std::shared_ptr<arrow::Schema> ColumnSchema(const ChannelSet& channels);
 
 /// A block as one-row column-form batch, as stock's `to_column_batch` gives it (fields

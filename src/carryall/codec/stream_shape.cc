@@ -176,6 +176,10 @@ std::shared_ptr<arrow::Schema> ColumnSchema(const ChannelSet& channels) {
   return arrow::schema(std::move(fields));
 }
 
+std::shared_ptr<arrow::Schema> StreamSchema(const ChannelSet& channels, Form form) {
+  return form == Form::kColumn ? ColumnSchema(channels) : RowSchema(channels);
+}
+
 std::shared_ptr<arrow::Schema> PlainRowSchema(DataType type) {
   return arrow::schema({arrow::field("time", arrow::int64()),
                         arrow::field("id", arrow::uint32()),

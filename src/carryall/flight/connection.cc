@@ -40,12 +40,14 @@ struct Outcome {
   T value{};
 };
 
+using InfoOutcome = Outcome<std::unique_ptr<FlightInfo>>;
+
 // Tells of the end of the call in its destructor: only when the transport has let go of
 // the listener is the call disposed of, and the transport may be closed.
 class InfoListener final : public arrow::flight::AsyncListener<FlightInfo> {
  public:
-  using Shared = std::shared_ptr<Outcome<std::unique_ptr<FlightInfo>>>;
-  explicit InfoListener(Shared outcome) : outcome_(std::move(outcome)) {}
+  explicit InfoListener(std::shared_ptr<InfoOutcome> outcome)
+      : outcome_(std::move(outcome)) {}
   ~InfoListener() override {
     std::lock_guard lock(outcome_->mutex);
     outcome_->done = true;
@@ -68,9 +70,50 @@ class InfoListener final : public arrow::flight::AsyncListener<FlightInfo> {
   }
 
  private:
-  Shared outcome_;
+  std::shared_ptr<InfoOutcome> outcome_;
   std::recursive_mutex cancel_mutex_;  // cancelling may finish the call on this thread
   bool finished_ = false;
+};
+
+class InfoCall final : public Connection::PendingInfo {
+ public:
+  InfoCall(std::string url, Duration timeout, std::shared_ptr<InfoOutcome> outcome,
+           const std::shared_ptr<InfoListener>& listener)
+      : url_(std::move(url)),
+        timeout_(timeout),
+        deadline_(SteadyNow() + ToChrono(timeout)),
+        outcome_(std::move(outcome)),
+        listener_(listener) {}
+  ~InfoCall() override { End(); }
+
+  Result<std::unique_ptr<FlightInfo>> Wait(const Interrupt& interrupt) override {
+    std::unique_lock lock(outcome_->mutex);
+    const auto finished = WaitUntil(lock, outcome_->changed, deadline_, interrupt,
+                                    [&] { return outcome_->done; });
+    lock.unlock();
+    End();
+    ARROW_RETURN_NOT_OK(finished);
+    if (!*finished) return NoAnswer(url_, "the request", timeout_);
+    ARROW_RETURN_NOT_OK(FromFlightStatus(outcome_->status, url_));
+    if (outcome_->value == nullptr) {
+      return Error(ErrorKind::kCorrupt, "{}: answer without a plan", url_);
+    }
+    return std::move(outcome_->value);
+  }
+
+ private:
+  // Cancels the call if it is still on; afterwards the transport has disposed of it.
+  void End() {
+    if (const auto running = listener_.lock()) running->Cancel();
+    std::unique_lock lock(outcome_->mutex);
+    outcome_->changed.wait(lock, [&] { return outcome_->done; });
+  }
+
+  const std::string url_;
+  const Duration timeout_;
+  const SteadyTime deadline_;
+  const std::shared_ptr<InfoOutcome> outcome_;
+  const std::weak_ptr<InfoListener> listener_;
 };
 
 // Flight registers its transports when its own client is first used; that opens nothing.
@@ -130,34 +173,16 @@ arrow::flight::FlightCallOptions Connection::CallOptions(const Headers& headers)
   return options;
 }
 
-Result<std::unique_ptr<FlightInfo>> Connection::GetFlightInfo(
-    const std::string& command, const Headers& headers, Duration timeout,
-    const Interrupt& interrupt) {
+std::unique_ptr<Connection::PendingInfo> Connection::StartGetFlightInfo(
+    const std::string& command, const Headers& headers, Duration timeout) {
   auto options = CallOptions(headers);
   options.timeout = Backstop(timeout);
-  const auto outcome = std::make_shared<Outcome<std::unique_ptr<FlightInfo>>>();
+  const auto outcome = std::make_shared<InfoOutcome>();
   auto listener = std::make_shared<InfoListener>(outcome);
-  const std::weak_ptr<InfoListener> call = listener;
+  auto call = std::make_unique<InfoCall>(url_, timeout, outcome, listener);
   transport_->GetFlightInfoAsync(
       options, arrow::flight::FlightDescriptor::Command(command), std::move(listener));
-
-  std::unique_lock lock(outcome->mutex);
-  const auto done = [&] { return outcome->done; };
-  const auto finished =
-      WaitUntil(lock, outcome->changed, SteadyNow() + ToChrono(timeout), interrupt, done);
-  if (!finished.ok() || !*finished) {
-    lock.unlock();
-    if (const auto running = call.lock()) running->Cancel();
-    lock.lock();
-    outcome->changed.wait(lock, done);
-    ARROW_RETURN_NOT_OK(finished);
-    return NoAnswer(url_, "the request", timeout);
-  }
-  ARROW_RETURN_NOT_OK(FromFlightStatus(outcome->status, url_));
-  if (outcome->value == nullptr) {
-    return Error(ErrorKind::kCorrupt, "{}: answer without a plan", url_);
-  }
-  return std::move(outcome->value);
+  return call;
 }
 
 Result<std::string> Connection::ActionResult(const std::string& type,

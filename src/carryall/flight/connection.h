@@ -36,11 +36,24 @@ class Connection {
 
   const std::string& url() const { return url_; }
 
-  /// GetFlightInfo for a command descriptor. kTimeout naming the URL if there is no
-  /// answer in time.
+  /// An answer to GetFlightInfo that is under way. The connection is to outlive it.
+  class PendingInfo {
+   public:
+    virtual ~PendingInfo() = default;  ///< cancels a call that was not waited for
+    /// To be called once. kTimeout naming the URL if there is no answer in time.
+    virtual Result<std::unique_ptr<arrow::flight::FlightInfo>> Wait(
+        const Interrupt& interrupt) = 0;
+  };
+
+  /// Starts GetFlightInfo for a command descriptor; `timeout` counts from now.
+  std::unique_ptr<PendingInfo> StartGetFlightInfo(const std::string& command,
+                                                  const Headers& headers,
+                                                  Duration timeout);
   Result<std::unique_ptr<arrow::flight::FlightInfo>> GetFlightInfo(
       const std::string& command, const Headers& headers, Duration timeout,
-      const Interrupt& interrupt);
+      const Interrupt& interrupt) {
+    return StartGetFlightInfo(command, headers, timeout)->Wait(interrupt);
+  }
 
   /// The body of the first result of an action. An interrupted call is left to end by its
   /// deadline on a thread of its own, which keeps `self` alive.

@@ -106,6 +106,8 @@ class FakeServer final : public arrow::flight::FlightServerBase {
     std::vector<std::string> locations;
   };
   std::function<Result<std::vector<Endpoint>>(const std::string& command)> on_info;
+  /// What goes with the answer of on_info.
+  std::string plan_metadata;
   std::function<Result<StreamPtr>(const std::string& ticket)> on_get;
   std::function<Result<std::string>(const std::string& type)> on_action;
 
@@ -145,6 +147,7 @@ class FakeServer final : public arrow::flight::FlightServerBase {
     arrow::flight::FlightInfo::Data data;
     // As stock servers do: the command comes back as a path.
     data.descriptor = arrow::flight::FlightDescriptor::Path({request.cmd});
+    data.app_metadata = plan_metadata;
     for (const Endpoint& endpoint : *planned) {
       arrow::flight::FlightEndpoint made;
       made.ticket.ticket = endpoint.ticket;

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
-#include "carryall/codec/encoder.h"
 #include "carryall/server/data_stream.h"
 #include "carryall/server/lookup.h"
 #include "carryall/server/metadata_stream.h"
 #include "carryall/server/open_source.h"
-#include "carryall/wire/accept.h"
+#include "carryall/wire/description.h"
 #include "carryall/wire/schemas.h"
 #include "carryall/wire/url.h"
 
@@ -108,7 +107,7 @@ bool IsPublishing(RequestType type) {
 
 Result<std::unique_ptr<af::FlightInfo>> MakeInfo(
     const arrow::Schema& schema, const std::string& command,
-    const std::vector<PlannedEndpoint>& endpoints) {
+    const std::vector<PlannedEndpoint>& endpoints, std::string app_metadata = "") {
   std::vector<af::FlightEndpoint> out;
   for (const PlannedEndpoint& planned : endpoints) {
     af::FlightEndpoint& endpoint = out.emplace_back();
@@ -120,8 +119,8 @@ Result<std::unique_ptr<af::FlightInfo>> MakeInfo(
   }
   ARROW_ASSIGN_OR_RAISE(
       auto info, af::FlightInfo::Make(schema, af::FlightDescriptor::Path({command}), out,
-                                      /*total_records=*/-1,
-                                      /*total_bytes=*/-1));
+                                      /*total_records=*/-1, /*total_bytes=*/-1,
+                                      /*ordered=*/false, std::move(app_metadata)));
   return std::make_unique<af::FlightInfo>(std::move(info));
 }
 
@@ -142,22 +141,38 @@ Status FlightService::GetFlightInfo(const af::ServerCallContext& context,
     ARROW_ASSIGN_OR_RAISE(const std::string_view command, CommandOf(descriptor));
     ARROW_ASSIGN_OR_RAISE(const Request request, wire::ParseRequest(command));
     call.Access(fmt::format("info:{}", wire::Name(request.type)), request);
-    ARROW_ASSIGN_OR_RAISE(*info, Plan(request, std::string(command)));
+    ARROW_ASSIGN_OR_RAISE(const wire::Accept accept, AcceptOf(context));
+    ARROW_ASSIGN_OR_RAISE(*info, Plan(request, std::string(command), accept));
     return Status::OK();
   });
 }
 
 Result<FlightService::Info> FlightService::Plan(const Request& request,
-                                                const std::string& command) const {
+                                                const std::string& command,
+                                                const wire::Accept& accept) const {
   if (IsPublishing(request.type)) return PublishUnsupported();
   ARROW_ASSIGN_OR_RAISE(const auto endpoints,
                         parts_.routers->router()->Plan(request, parts_.clock->Now()));
-  ARROW_ASSIGN_OR_RAISE(const auto schema, SchemaOf(request));
-  return MakeInfo(*schema, command, endpoints);
+  if (request.type != RequestType::kStream) {
+    ARROW_ASSIGN_OR_RAISE(const auto schema, SchemaOf(request, FormOf(accept.form)));
+    return MakeInfo(*schema, command, endpoints);
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto channels, ChannelsOf(request.stream()));
+  std::string description;
+  if (accept.describe) {
+    ARROW_ASSIGN_OR_RAISE(description, wire::FormatDescription(channels->channels()));
+  }
+  return MakeInfo(*codec::StreamSchema(*channels, FormOf(accept.form)), command,
+                  endpoints, std::move(description));
 }
 
-Result<std::shared_ptr<arrow::Schema>> FlightService::SchemaOf(
-    const Request& request) const {
+Result<std::shared_ptr<const ChannelSet>> FlightService::ChannelsOf(
+    const wire::StreamArgs& args) const {
+  return LookupForStream(*parts_.backend->catalogue(), args.channels, args.replay_id);
+}
+
+Result<std::shared_ptr<arrow::Schema>> FlightService::SchemaOf(const Request& request,
+                                                               codec::Form form) const {
   switch (request.type) {
     case RequestType::kFind:
     case RequestType::kDescribe:
@@ -165,11 +180,8 @@ Result<std::shared_ptr<arrow::Schema>> FlightService::SchemaOf(
     case RequestType::kCount:
       return wire::CountSchema();
     case RequestType::kStream: {
-      ARROW_ASSIGN_OR_RAISE(
-          const auto channels,
-          LookupForStream(*parts_.backend->catalogue(), request.stream().channels,
-                          request.stream().replay_id));
-      return codec::ColumnSchema(*channels);
+      ARROW_ASSIGN_OR_RAISE(const auto channels, ChannelsOf(request.stream()));
+      return codec::StreamSchema(*channels, form);
     }
     default:
       return PublishUnsupported();
@@ -193,7 +205,8 @@ Status FlightService::GetSchema(const af::ServerCallContext& context,
     ARROW_ASSIGN_OR_RAISE(const Request request, ParseDescriptor(descriptor));
     call.Access(fmt::format("schema:{}", wire::Name(request.type)), request);
     ARROW_RETURN_NOT_OK(parts_.routers->router()->ResolveReplay(request).status());
-    ARROW_ASSIGN_OR_RAISE(const auto found, SchemaOf(request));
+    ARROW_ASSIGN_OR_RAISE(const wire::Accept accept, AcceptOf(context));
+    ARROW_ASSIGN_OR_RAISE(const auto found, SchemaOf(request, FormOf(accept.form)));
     ARROW_ASSIGN_OR_RAISE(*schema, af::SchemaResult::Make(*found));
     return Status::OK();
   });
@@ -261,8 +274,7 @@ Result<FlightService::Stream> FlightService::GetData(
     const Call& call, const af::ServerCallContext& context) {
   const wire::StreamArgs& args = request.stream();
   backend::StreamRequest ask;
-  ARROW_ASSIGN_OR_RAISE(ask.channels, LookupForStream(*parts_.backend->catalogue(),
-                                                      args.channels, args.replay_id));
+  ARROW_ASSIGN_OR_RAISE(ask.channels, ChannelsOf(args));
   ARROW_ASSIGN_OR_RAISE(const wire::Accept accept, AcceptOf(context));
   codec::EncodeOptions options;
   ARROW_ASSIGN_OR_RAISE(options.stride, ask.channels->CommonStride());

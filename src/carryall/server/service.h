@@ -7,11 +7,13 @@
 #include <string>
 
 #include "carryall/backend/backend.h"
+#include "carryall/codec/encoder.h"
 #include "carryall/server/actions.h"
 #include "carryall/server/call.h"
 #include "carryall/server/limits.h"
 #include "carryall/server/replay.h"
 #include "carryall/server/router_store.h"
+#include "carryall/wire/accept.h"
 
 namespace carryall::server {
 
@@ -71,9 +73,14 @@ class FlightService final : public arrow::flight::FlightServerBase {
   Status Answer(const Call& call, Body&& body);
 
   Result<Listing> List(const arrow::flight::Criteria* criteria) const;
-  Result<Info> Plan(const wire::Request& request, const std::string& command) const;
+  Result<Info> Plan(const wire::Request& request, const std::string& command,
+                    const wire::Accept& accept) const;
   /// The schema of the data that `request` leads to.
-  Result<std::shared_ptr<arrow::Schema>> SchemaOf(const wire::Request& request) const;
+  /// What a stream carries, by name.
+  Result<std::shared_ptr<const ChannelSet>> ChannelsOf(
+      const wire::StreamArgs& args) const;
+  Result<std::shared_ptr<arrow::Schema>> SchemaOf(const wire::Request& request,
+                                                  codec::Form form) const;
   Result<Stream> Get(const wire::Request& request, const Call& call,
                      const arrow::flight::ServerCallContext& context);
   Result<Stream> GetMetadata(const wire::Request& request, StreamSlot slot) const;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "carryall/server/service_fixture.h"
+#include "carryall/wire/description.h"
 #include "carryall/wire/schemas.h"
 #include "carryall/wire/url.h"
 
@@ -201,6 +202,24 @@ TEST_F(ServiceTest, GivesSchemas) {
             Options(), af::FlightDescriptor::Command(Stream({"X1:CNF-B"}, kStart, {}))))
            ->GetSchema(&memo);
   EXPECT_THAT(schema->field_names(), ElementsAre("time", "X1:CNF-B"));
+}
+
+TEST_F(ServiceTest, DescribesWithThePlanOfAStreamWhereAsked) {
+  Start();
+  const auto command =
+      af::FlightDescriptor::Command(Stream({"X1:CNF-B", "X1:CNF-A"}, kStart, {}));
+  EXPECT_EQ((*client_->GetFlightInfo(Options(), command))->app_metadata(), "");
+  auto options = Options();
+  options.headers.emplace_back("x-carryall-accept", "form=row; describe=yes");
+  const auto info = *client_->GetFlightInfo(options, command);
+  const auto channels = wire::ReadDescription(info->app_metadata());
+  ASSERT_TRUE(channels.ok()) << channels.status();
+  ASSERT_EQ(channels->size(), 2u);
+  EXPECT_EQ((*channels)[0].name, "X1:CNF-A");
+  EXPECT_EQ((*channels)[1].sample_rate.hz(), 512);
+  arrow::ipc::DictionaryMemo memo;
+  EXPECT_THAT((*info->GetSchema(&memo))->field_names(),
+              ElementsAre("time", "id", "data"));
 }
 
 TEST_F(ServiceTest, RefusesToSharePorts) {

@@ -91,15 +91,22 @@ Result<Accept> ParseAccept(std::string_view header) {
         return WithContext(codec.status(), fmt::format("invalid {}", kAcceptHeader));
       }
       out.codec = *codec;
+    } else if (key == "describe") {
+      if (value != "yes" && value != "no") {
+        return Error(ErrorKind::kInvalidArgument,
+                     "invalid {}: describe must be yes or no, got '{}'", kAcceptHeader,
+                     value);
+      }
+      out.describe = value == "yes";
     }
   }
   return out;
 }
 
 std::string FormatAccept(const Accept& accept) {
-  return fmt::format("rows={}; form={}; codec={}", accept.rows,
+  return fmt::format("rows={}; form={}; codec={}{}", accept.rows,
                      accept.form == Accept::Form::kRow ? "row" : "column",
-                     Name(accept.codec));
+                     Name(accept.codec), accept.describe ? "; describe=yes" : "");
 }
 
 }  // namespace carryall::wire

@@ -13,13 +13,15 @@ namespace carryall::wire {
 inline constexpr std::string_view kAcceptHeader = "x-carryall-accept";
 inline constexpr int64_t kMaxAcceptRows = 1024;
 
-/// What a client can take: "rows=N; form=row|column; codec=none|lz4|zstd".
+/// What a client can take: "rows=N; form=row|column; codec=none|lz4|zstd", and what it
+/// wants with a plan: "describe=yes|no".
 struct Accept {
   enum class Form { kColumn, kRow };
   enum class Codec { kNone, kLz4, kZstd };
   int64_t rows = 1;  ///< strides a batch may span, 1..kMaxAcceptRows
   Form form = Form::kColumn;
   Codec codec = Codec::kNone;
+  bool describe = false;  ///< the channels, with the plan of a stream
 
   bool operator==(const Accept&) const = default;
 };
@@ -27,7 +29,7 @@ struct Accept {
 /// Reads the header. Keys in any order, unknown keys are ignored, rows above the limit
 /// become the limit. kInvalidArgument naming the part for a value that is none.
 Result<Accept> ParseAccept(std::string_view header);
-/// Writes all three parts; ParseAccept reads them back equal.
+/// Writes the parts; ParseAccept reads them back equal.
 std::string FormatAccept(const Accept& accept);
 
 /// "none", "lz4", "zstd".

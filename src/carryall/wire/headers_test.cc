@@ -27,9 +27,9 @@ TEST(AcceptTest, RowsAreCapped) {
 }
 
 TEST(AcceptTest, WhatIsNoValueIsNamed) {
-  for (std::string bad :
-       {"rows=0", "rows=-1", "rows=", "rows=1x", "rows", "form=both",
-        "form=", "codec=gzip", "codec=lz4 zstd", "rows=99999999999999999999999x"}) {
+  for (std::string bad : {"rows=0", "rows=-1", "rows=", "rows=1x", "rows", "form=both",
+                          "form=", "codec=gzip", "describe=1", "codec=lz4 zstd",
+                          "rows=99999999999999999999999x"}) {
     const Result<Accept> parsed = ParseAccept(bad);
     ASSERT_FALSE(parsed.ok()) << bad;
     EXPECT_EQ(KindOf(parsed.status()), ErrorKind::kInvalidArgument);
@@ -44,6 +44,8 @@ TEST(AcceptTest, WhatIsWrittenReadsBack) {
          {Accept::Codec::kNone, Accept::Codec::kLz4, Accept::Codec::kZstd}) {
       const Accept accept{64, form, codec};
       EXPECT_EQ(*ParseAccept(FormatAccept(accept)), accept) << FormatAccept(accept);
+      const Accept describe{1, form, codec, true};
+      EXPECT_EQ(*ParseAccept(FormatAccept(describe)), describe);
     }
   }
 }
