@@ -88,6 +88,9 @@ TEST(CatalogueTest, N2ToN5FiltersHoldTogether) {
 }
 
 TEST(CatalogueTest, TheReplayContextMustBeEqual) {
+  ChannelQuery unheard_of;
+  unheard_of.replay_id = "RUN1";
+  EXPECT_THAT(Names(**Catalogue::Make(Fixture()), unheard_of), IsEmpty());
   std::vector<Channel> channels = Fixture();
   channels.push_back(MakeChannel("X1:CNF-FLAG"));
   channels.back().replay_id = "RUN1";

@@ -40,7 +40,8 @@ RowFilter::RowFilter(const ChannelQuery& query, const Interner& publishers,
   const std::optional<uint32_t> replay = replays.Find(query.replay_id);
   possible_ = replay.has_value();
   replay_ = replay.value_or(Interner::kNone);
-  passes_all_ = min_rate_ <= 1 && max_rate_ >= std::numeric_limits<int32_t>::max() &&
+  passes_all_ = possible_ && min_rate_ <= 1 &&
+                max_rate_ >= std::numeric_limits<int32_t>::max() &&
                 replay_ == Interner::kNone && replays.size() == 1 && types_ == 0xffff &&
                 query.publishers.empty();
   if (query.publishers.empty()) return;
