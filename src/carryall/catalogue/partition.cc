@@ -5,6 +5,7 @@
 #include <list>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "carryall/catalogue/publisher_files.h"
 
@@ -53,7 +54,11 @@ class Assigner {
  public:
   Assigner(const AssignmentInput& input, std::vector<Channel> channels)
       : in_(input), channels_(std::move(channels)), bytes_(channels_.size()) {
-    for (const Channel* known : in_.known) known_.emplace(known->name, known);
+    std::unordered_set<std::string_view> names;
+    for (const Channel& channel : channels_) names.insert(channel.name);
+    for (const Channel* known : in_.known) {
+      if (names.contains(known->name)) known_.emplace(known->name, known);
+    }
   }
 
   Result<Assignment> Run() && {
@@ -254,8 +259,12 @@ class Assigner {
       return channels_[a].name < channels_[b].name;
     };
     std::sort(group->members.begin(), group->members.end(), by_name);
-    std::sort(group->known.begin(), group->known.end(),
-              [](const Channel* a, const Channel* b) { return a->name < b->name; });
+    const auto before = [](const Channel* a, const Channel* b) {
+      return a->name < b->name;
+    };
+    if (!std::is_sorted(group->known.begin(), group->known.end(), before)) {
+      std::sort(group->known.begin(), group->known.end(), before);
+    }
     for (const size_t i : group->members) {
       group->shortest = std::min(group->shortest, bytes_[i]);
     }
@@ -346,8 +355,8 @@ class Assigner {
 
   const AssignmentInput& in_;
   std::vector<Channel> channels_;
-  std::vector<int64_t> bytes_;  // RowBytes of each
-  std::unordered_map<std::string_view, const Channel*> known_;
+  std::vector<int64_t> bytes_;                                  // RowBytes of each
+  std::unordered_map<std::string_view, const Channel*> known_;  // of those to be placed
   std::set<const Channel*> gone_;         // known, and no longer where they were
   std::map<std::string, Members> grown_;  // longer than they were, by partition
   Members named_, loose_;                 // to be placed: with an id, without

@@ -222,8 +222,9 @@ class Configurer {
       ARROW_RETURN_NOT_OK(Consider(place, there, std::move(channel), &placed));
     }
     // Channels that a dynamic publisher registered itself.
+    const bool same = known != nullptr && SameTiming(*known, publisher);
     for (const Channel* there : kept) {
-      if (!rest.contains(there->name)) continue;
+      if (same || !rest.contains(there->name)) continue;
       Channel channel = *there;
       Own(publisher, &channel);
       const std::string place = fmt::format("{}:{}", file.file, publisher.line);

@@ -1,5 +1,7 @@
 #include <algorithm>
-#include <limits>
+#include <span>
+#include <system_error>
+#include <thread>
 
 #include "carryall/catalogue/store.h"
 
@@ -7,6 +9,10 @@ namespace carryall::catalogue {
 namespace {
 
 constexpr uint64_t kIndexes = uint64_t{1} << 32;
+// More channels are read by two threads.
+constexpr int64_t kChannelsAThread = 50'000;
+// Of a store; beyond, the count is damage.
+constexpr int64_t kMaxChannels = 100'000'000;
 
 // Reads the three tables of a store; whatever is in them is checked before it counts.
 class Loader {
@@ -58,7 +64,7 @@ class Loader {
       partition.next_index = static_cast<uint64_t>(rows.Int(5));
       if (partition.next_index > kIndexes) return damaged("bad next_index");
       const std::string id = partition.id;
-      partitions_[rows.Int(0)].partition =
+      partitions_[rows.Int(0)] =
           &contents.partitions.emplace(id, std::move(partition)).first->second;
     }
   }
@@ -66,17 +72,23 @@ class Loader {
   Status Channels() {
     ARROW_ASSIGN_OR_RAISE(const int64_t count,
                           database_->Number("SELECT count(*) FROM channels"));
-    contents.channels.reserve(static_cast<size_t>(count));
-    ARROW_ASSIGN_OR_RAISE(
-        Statement rows,
-        database_->Prepare("SELECT name, publisher, data_type, sample_rate, partition, "
-                           "partition_index FROM channels ORDER BY name, publisher"));
-    while (true) {
-      ARROW_ASSIGN_OR_RAISE(const bool more, rows.Next());
-      if (!more) break;
-      ARROW_RETURN_NOT_OK(ReadChannel(rows));
+    if (count > kMaxChannels) {
+      return Error(ErrorKind::kResourceExhausted,
+                   "too many channels in catalogue: {}: {}", count, database_->path());
     }
-    return CheckIndexes();
+    contents.channels.resize(static_cast<size_t>(count));
+    ChannelRows all(this, contents.channels);
+    if (count < 2 * kChannelsAThread) {
+      ARROW_RETURN_NOT_OK(all.Read(database_, {}, {}));
+      return Count({&all});
+    }
+    ARROW_ASSIGN_OR_RAISE(
+        Statement middle,
+        database_->Prepare("SELECT name FROM channels ORDER BY name LIMIT 1 OFFSET ?"));
+    ARROW_ASSIGN_OR_RAISE(const bool there, middle.Bind(1, count / 2).Next());
+    const std::string split(there ? middle.Text(0) : "");
+    ARROW_ASSIGN_OR_RAISE(const int64_t lower, CountBefore(split));
+    return ReadBoth(split, static_cast<size_t>(lower));
   }
 
   StoreContents contents;
@@ -87,86 +99,167 @@ class Loader {
   }
   std::unordered_map<std::string, int64_t> PartitionRows() const {
     std::unordered_map<std::string, int64_t> out;
-    for (const auto& [row, members] : partitions_) out[members.partition->id] = row;
+    for (const auto& [row, partition] : partitions_) out[partition->id] = row;
     return out;
   }
 
  private:
-  struct Members {
-    Partition* partition = nullptr;
-    std::vector<uint32_t> indexes;
-  };
-
   Status Damaged(std::string_view what, std::string_view name,
                  std::string_view why) const {
     return Error(ErrorKind::kCorrupt, "catalogue is damaged: {} '{}': {}: {}", what,
                  name.substr(0, 256), why, database_->path());
   }
 
-  Status ReadChannel(const Statement& rows) {
-    Channel& channel = contents.channels.emplace_back();
-    channel.name = rows.Text(0);
-    const auto damaged = [&](std::string_view why) {
-      return Damaged("channel", channel.name, why);
+  // The channel rows of a range of names, read into their place. Several can read at
+  // once.
+  class ChannelRows {
+   public:
+    ChannelRows(const Loader* loader, std::span<Channel> out)
+        : loader_(*loader), out_(out) {}
+
+    // Names from `lower` on and before `upper`, where there is one.
+    Status Read(Database* database, const std::string& lower,
+                const std::optional<std::string>& upper) {
+      ARROW_ASSIGN_OR_RAISE(
+          Statement rows, database->Prepare(fmt::format(
+                              "SELECT name, publisher, data_type, sample_rate, "
+                              "partition, partition_index "
+                              "FROM channels WHERE name >= ? {} ORDER BY name, publisher",
+                              upper ? "AND name < ?" : "")));
+      rows.Bind(1, std::string_view(lower));
+      if (upper) rows.Bind(2, std::string_view(*upper));
+      size_t read = 0;
+      while (true) {
+        ARROW_ASSIGN_OR_RAISE(const bool more, rows.Next());
+        if (more != (read < out_.size())) {
+          return loader_.Damaged("table", "channels", "number of rows");
+        }
+        if (!more) return Status::OK();
+        ARROW_RETURN_NOT_OK(ReadChannel(rows, &out_[read++]));
+      }
+    }
+
+    // What is in each partition.
+    struct Members {
+      std::vector<uint32_t> indexes;
+      int64_t bytes = 0;
     };
-    if (!ParseChannelName(channel.name).ok()) return damaged("bad name");
-    // Neighbours mostly share publisher, type and partition.
-    if (last_publisher_ == nullptr || rows.Int(1) != last_publisher_->first) {
-      const auto it = publishers_.find(rows.Int(1));
-      if (it == publishers_.end()) return damaged("no such publisher");
-      last_publisher_ = &*it;
+    std::unordered_map<Partition*, Members> members;
+
+   private:
+    Status ReadChannel(const Statement& rows, Channel* out) {
+      Channel& channel = *out;
+      channel.name = rows.Text(0);
+      const auto damaged = [&](std::string_view why) {
+        return loader_.Damaged("channel", channel.name, why);
+      };
+      if (!ParseChannelName(channel.name).ok()) return damaged("bad name");
+      // Neighbours mostly share publisher, type and partition.
+      if (publisher_ == nullptr || rows.Int(1) != publisher_row_) {
+        const auto it = loader_.publishers_.find(rows.Int(1));
+        if (it == loader_.publishers_.end()) return damaged("no such publisher");
+        publisher_row_ = it->first;
+        publisher_ = &it->second;
+      }
+      if (const std::string_view type = rows.Text(2); type != Name(type_)) {
+        const Result<DataType> read = DataTypeFromName(type);
+        if (!read.ok()) return damaged(read.status().message());
+        type_ = *read;
+      }
+      channel.data_type = type_;
+      const Result<SampleRate> rate = SampleRate::Make(rows.Int(3));
+      if (!rate.ok()) return damaged(rate.status().message());
+      channel.sample_rate = *rate;
+      if (partition_ == nullptr || rows.Int(4) != partition_row_) {
+        const auto it = loader_.partitions_.find(rows.Int(4));
+        if (it == loader_.partitions_.end()) return damaged("no such partition");
+        partition_row_ = it->first;
+        partition_ = it->second;
+        members_ = &members[partition_];
+      }
+      const int64_t index = rows.Int(5);
+      if (partition_->publisher != publisher_->publisher_id) {
+        return damaged("wrong partition");
+      }
+      if (index < 0 || static_cast<uint64_t>(index) >= partition_->next_index) {
+        return damaged("bad partition_index");
+      }
+      members_->indexes.push_back(static_cast<uint32_t>(index));
+      members_->bytes += RowBytes(channel, publisher_->stride);
+      channel.publisher = publisher_->publisher_id;
+      channel.partition_id = partition_->id;
+      channel.partition_index = static_cast<uint32_t>(index);
+      channel.stride = publisher_->stride;
+      channel.max_latency = publisher_->max_latency;
+      channel.replay_id = publisher_->replay_id;
+      return Status::OK();
     }
-    const PublisherConfig& publisher = last_publisher_->second;
-    if (const std::string_view type = rows.Text(2); type != Name(last_type_)) {
-      const Result<DataType> read = DataTypeFromName(type);
-      if (!read.ok()) return damaged(read.status().message());
-      last_type_ = *read;
-    }
-    channel.data_type = last_type_;
-    const Result<SampleRate> rate = SampleRate::Make(rows.Int(3));
-    if (!rate.ok()) return damaged(rate.status().message());
-    channel.sample_rate = *rate;
-    if (last_partition_ == nullptr || rows.Int(4) != last_partition_->first) {
-      const auto it = partitions_.find(rows.Int(4));
-      if (it == partitions_.end()) return damaged("no such partition");
-      last_partition_ = &*it;
-    }
-    Members& members = last_partition_->second;
-    Partition& partition = *members.partition;
-    const int64_t index = rows.Int(5);
-    if (partition.publisher != publisher.publisher_id) return damaged("wrong partition");
-    if (index < 0 || static_cast<uint64_t>(index) >= partition.next_index) {
-      return damaged("bad partition_index");
-    }
-    members.indexes.push_back(static_cast<uint32_t>(index));
-    ++partition.channels;
-    partition.bytes += RowBytes(channel, publisher.stride);
-    channel.publisher = publisher.publisher_id;
-    channel.partition_id = partition.id;
-    channel.partition_index = static_cast<uint32_t>(index);
-    channel.stride = publisher.stride;
-    channel.max_latency = publisher.max_latency;
-    channel.replay_id = publisher.replay_id;
-    return Status::OK();
+
+    const Loader& loader_;
+    const std::span<Channel> out_;
+    // Of the last row.
+    int64_t publisher_row_ = 0, partition_row_ = 0;
+    const PublisherConfig* publisher_ = nullptr;
+    Partition* partition_ = nullptr;
+    Members* members_ = nullptr;
+    DataType type_ = DataType::kFloat64;
+  };
+
+  Result<int64_t> CountBefore(const std::string& name) {
+    ARROW_ASSIGN_OR_RAISE(
+        Statement before,
+        database_->Prepare("SELECT count(*) FROM channels WHERE name < ?"));
+    ARROW_ASSIGN_OR_RAISE(const bool there,
+                          before.Bind(1, std::string_view(name)).Next());
+    const int64_t count = there ? before.Int(0) : 0;
+    return std::clamp<int64_t>(count, 0, static_cast<int64_t>(contents.channels.size()));
   }
 
-  Status CheckIndexes() {
-    for (auto& [row, members] : partitions_) {
-      std::sort(members.indexes.begin(), members.indexes.end());
-      if (std::adjacent_find(members.indexes.begin(), members.indexes.end()) !=
-          members.indexes.end()) {
-        return Damaged("partition", members.partition->id, "an index is there twice");
+  // Reads the names before `split`, of which there are `count`, beside the others.
+  Status ReadBoth(const std::string& split, size_t count) {
+    const std::span<Channel> all(contents.channels);
+    ChannelRows lower(this, all.first(count)), upper(this, all.subspan(count));
+    ARROW_ASSIGN_OR_RAISE(const auto second, Database::Open(database_->path(), true));
+    Status lower_done;
+    const auto read_lower = [&] { lower_done = lower.Read(second.get(), "", split); };
+    std::thread thread;
+    try {
+      thread = std::thread(read_lower);
+    } catch (const std::system_error&) {  // no thread to be had
+      read_lower();
+    }
+    const Status upper_done = upper.Read(database_, split, {});
+    if (thread.joinable()) thread.join();
+    ARROW_RETURN_NOT_OK(lower_done);
+    ARROW_RETURN_NOT_OK(upper_done);
+    return Count({&lower, &upper});
+  }
+
+  // Adds up what is in the partitions.
+  Status Count(const std::vector<ChannelRows*>& parts) {
+    for (const auto& [row, partition] : partitions_) {
+      ChannelRows::Members sum;
+      for (ChannelRows* part : parts) {
+        const auto it = part->members.find(partition);
+        if (it == part->members.end()) continue;
+        sum.indexes.insert(sum.indexes.end(), it->second.indexes.begin(),
+                           it->second.indexes.end());
+        sum.bytes += it->second.bytes;
+      }
+      partition->channels = sum.indexes.size();
+      partition->bytes = sum.bytes;
+      std::sort(sum.indexes.begin(), sum.indexes.end());
+      if (std::adjacent_find(sum.indexes.begin(), sum.indexes.end()) !=
+          sum.indexes.end()) {
+        return Damaged("partition", partition->id, "an index is there twice");
       }
     }
     return Status::OK();
   }
 
   Database* const database_;
-  std::unordered_map<int64_t, PublisherConfig> publishers_;
-  std::unordered_map<int64_t, Members> partitions_;
-  const std::pair<const int64_t, PublisherConfig>* last_publisher_ = nullptr;
-  std::pair<const int64_t, Members>* last_partition_ = nullptr;
-  DataType last_type_ = DataType::kFloat64;
+  std::unordered_map<int64_t, PublisherConfig> publishers_;  // by row
+  std::unordered_map<int64_t, Partition*> partitions_;
 };
 
 }  // namespace

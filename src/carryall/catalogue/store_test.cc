@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <random>
 
 #include "carryall/catalogue/store_schema.h"
@@ -135,6 +136,23 @@ TEST_F(StoreTest, ChangesAndRemoves) {
   // And the publisher can come back.
   ASSERT_TRUE(store->Commit(MakeChange(b, 8, 9)).ok());
   EXPECT_EQ(store->Load()->publishers.size(), 2u);
+}
+
+// Enough for two threads, each with a part of the names.
+TEST_F(StoreTest, ManyComeBackInOrder) {
+  StoreChange change = MakeChange(MakePublisher("A"), 0, 100'500);
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->Load().ok());
+    ASSERT_TRUE(store->Commit(change).ok());
+  }
+  std::sort(change.channels.begin(), change.channels.end(),
+            [](const Channel& a, const Channel& b) { return a.name < b.name; });
+  const StoreContents found = Contents();
+  EXPECT_TRUE(found.channels == change.channels);
+  EXPECT_EQ(found.partitions.at("A_S"), change.partitions.at("A_S"));
+  Sql("UPDATE channels SET sample_rate = 0 WHERE name = 'X:S-0001'");
+  EXPECT_THAT(Open()->Load().status().message(), HasSubstr("X:S-0001"));
 }
 
 TEST_F(StoreTest, OneProcessHasIt) {
