@@ -23,7 +23,7 @@ ChannelIndex::ChannelIndex(std::vector<Entry> entries) : entries_(std::move(entr
   }
 }
 
-Result<std::shared_ptr<const ChannelIndex>> ChannelIndex::Make(
+Result<std::vector<ChannelIndex::Entry>> ChannelIndex::Sort(
     std::vector<Channel> channels) {
   const auto slab = std::make_shared<const std::vector<Channel>>(std::move(channels));
   std::vector<Entry> entries;
@@ -45,7 +45,7 @@ Result<std::shared_ptr<const ChannelIndex>> ChannelIndex::Make(
                  channel.replay_id ? " with replay '" + *channel.replay_id + "'" : "",
                  channel.name);
   }
-  return std::make_shared<const ChannelIndex>(std::move(entries));
+  return entries;
 }
 
 size_t ChannelIndex::LowerBound(std::string_view text) const {

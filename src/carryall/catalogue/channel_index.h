@@ -28,10 +28,11 @@ class ChannelIndex {
   using Entry = std::shared_ptr<const Channel>;
   using Range = std::pair<size_t, size_t>;  ///< positions [first, second)
 
-  /// `entries` are in strict order of their keys.
+  /// Puts channels into the order of their keys. kInvalidArgument naming one that comes
+  /// twice.
+  static Result<std::vector<Entry>> Sort(std::vector<Channel> channels);
+  /// Of entries in strict order.
   explicit ChannelIndex(std::vector<Entry> entries);
-  /// Puts channels into order. kInvalidArgument naming one that comes twice.
-  static Result<std::shared_ptr<const ChannelIndex>> Make(std::vector<Channel> channels);
 
   size_t size() const { return entries_.size(); }
   const std::vector<Entry>& entries() const { return entries_; }

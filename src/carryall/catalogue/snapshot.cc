@@ -43,10 +43,10 @@ Result<std::vector<uint32_t>> SelectPiece(const ChannelIndex& index,
   return out;
 }
 
-// The entries of `base` but the hidden ones, and of `recent`, in order.
+// The entries of `base` but the hidden ones, and `more`, in order.
 std::vector<Entry> MergeEntries(const ChannelIndex& base,
                                 const std::vector<uint32_t>& hidden,
-                                const ChannelIndex& recent) {
+                                const std::vector<Entry>& more) {
   std::vector<Entry> kept;
   kept.reserve(base.size() - hidden.size());
   auto next = hidden.begin();
@@ -58,10 +58,9 @@ std::vector<Entry> MergeEntries(const ChannelIndex& base,
     }
   }
   std::vector<Entry> out;
-  out.reserve(kept.size() + recent.size());
+  out.reserve(kept.size() + more.size());
   std::merge(std::make_move_iterator(kept.begin()), std::make_move_iterator(kept.end()),
-             recent.entries().begin(), recent.entries().end(), std::back_inserter(out),
-             Before);
+             more.begin(), more.end(), std::back_inserter(out), Before);
   return out;
 }
 
@@ -78,35 +77,33 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::Make(std::vector<Channel> chan
     return Error(ErrorKind::kResourceExhausted, "too many channels for a catalogue: {}",
                  channels.size());
   }
-  ARROW_ASSIGN_OR_RAISE(Index base, ChannelIndex::Make(std::move(channels)));
-  return Of(std::move(base), std::make_shared<const ChannelIndex>(std::vector<Entry>()),
-            {});
+  ARROW_ASSIGN_OR_RAISE(auto entries, ChannelIndex::Sort(std::move(channels)));
+  return Of(std::make_shared<const ChannelIndex>(std::move(entries)),
+            std::make_shared<const ChannelIndex>(std::vector<Entry>()), {});
 }
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::With(
     std::vector<Channel> put, const std::vector<ChannelKey>& removed) const {
-  ARROW_ASSIGN_OR_RAISE(const Index fresh, ChannelIndex::Make(std::move(put)));
+  ARROW_ASSIGN_OR_RAISE(const auto fresh, ChannelIndex::Sort(std::move(put)));
   std::vector<uint32_t> hidden = hidden_;
   std::vector<uint32_t> replaced;  // positions in recent_
   const auto leave = [&](const ChannelKey& key) {
     if (const auto i = base_->Find(key)) hidden.push_back(static_cast<uint32_t>(*i));
     if (const auto i = recent_->Find(key)) replaced.push_back(static_cast<uint32_t>(*i));
   };
-  for (const Entry& entry : fresh->entries()) leave(ChannelKey::Of(*entry));
-  for (const ChannelKey& key : removed) {
-    if (!fresh->Find(key)) leave(key);
-  }
+  for (const Entry& entry : fresh) leave(ChannelKey::Of(*entry));
+  // What is put as well has left already.
+  for (const ChannelKey& key : removed) leave(key);
   for (std::vector<uint32_t>* list : {&hidden, &replaced}) {
     std::sort(list->begin(), list->end());
     list->erase(std::unique(list->begin(), list->end()), list->end());
   }
-  auto recent =
-      std::make_shared<const ChannelIndex>(MergeEntries(*recent_, replaced, *fresh));
-  if (recent->size() + hidden.size() <=
-      std::max(kMinMerge, base_->size() / kMergeShare)) {
-    return Of(base_, std::move(recent), std::move(hidden));
+  std::vector<Entry> recent = MergeEntries(*recent_, replaced, fresh);
+  if (recent.size() + hidden.size() <= std::max(kMinMerge, base_->size() / kMergeShare)) {
+    return Of(base_, std::make_shared<const ChannelIndex>(std::move(recent)),
+              std::move(hidden));
   }
-  std::vector<Entry> all = MergeEntries(*base_, hidden, *recent);
+  std::vector<Entry> all = MergeEntries(*base_, hidden, recent);
   if (all.size() > std::numeric_limits<uint32_t>::max()) {
     return Error(ErrorKind::kResourceExhausted, "too many channels for a catalogue: {}",
                  all.size());
