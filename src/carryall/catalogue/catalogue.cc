@@ -41,8 +41,16 @@ bool Catalogue::IsConfigured(std::string_view publisher_id) const {
   return configured_.contains(publisher_id);
 }
 
-std::vector<Partition> Catalogue::partitions() const {
-  const std::lock_guard lock(write_mutex_);
+Result<Catalogue::Turn> Catalogue::TakeTurn() const {
+  Turn turn(write_mutex_, options_.turn_timeout);
+  if (turn.owns_lock()) return turn;
+  return Error(ErrorKind::kTimeout,
+               "catalogue is busy: registrations before this one took more than {} s",
+               std::chrono::duration<double>(options_.turn_timeout).count());
+}
+
+Result<std::vector<Partition>> Catalogue::Partitions() const {
+  ARROW_ASSIGN_OR_RAISE(const Turn turn, TakeTurn());
   std::vector<Partition> out;
   for (const auto& [id, partition] : partitions_) {
     if (partition.channels > 0) out.push_back(partition);
@@ -57,7 +65,7 @@ CatalogueState Catalogue::State() const {
 
 Result<Registration> Catalogue::Configure(const std::vector<PublisherFile>& files,
                                           const PreparePartitions& prepare) {
-  const std::lock_guard lock(write_mutex_);
+  ARROW_ASSIGN_OR_RAISE(const Turn turn, TakeTurn());
   for (const PublisherFile& file : files) {
     ARROW_RETURN_NOT_OK(
         WithContext(CheckPublisher(file.publisher),
@@ -75,7 +83,7 @@ Result<Registration> Catalogue::Register(std::string_view publisher_id,
                                          const std::optional<std::string>& replay_id,
                                          std::vector<Channel> channels,
                                          const PreparePartitions& prepare) {
-  const std::lock_guard lock(write_mutex_);
+  ARROW_ASSIGN_OR_RAISE(const Turn turn, TakeTurn());
   const auto refuse = [&](std::string_view why) {
     return Error(ErrorKind::kPermissionDenied,
                  "publisher cannot register channels: {}: '{}'", why,
@@ -99,7 +107,7 @@ Result<Registration> Catalogue::Register(std::string_view publisher_id,
 Result<Registration> Catalogue::Adopt(const PublisherConfig& publisher,
                                       std::vector<Channel> channels,
                                       const std::vector<std::string>& removed) {
-  const std::lock_guard lock(write_mutex_);
+  ARROW_ASSIGN_OR_RAISE(const Turn turn, TakeTurn());
   if (IsConfigured(publisher.publisher_id)) {
     return Error(ErrorKind::kPermissionDenied,
                  "publisher is configured here, not taken from another server: '{}'",
@@ -111,7 +119,7 @@ Result<Registration> Catalogue::Adopt(const PublisherConfig& publisher,
 }
 
 Result<Registration> Catalogue::Remove(std::string_view publisher_id) {
-  const std::lock_guard lock(write_mutex_);
+  ARROW_ASSIGN_OR_RAISE(const Turn turn, TakeTurn());
   const auto publisher = publishers_->find(publisher_id);
   if (publisher == publishers_->end()) {
     return Error(ErrorKind::kNotFound, "no such publisher: '{}'", publisher_id);

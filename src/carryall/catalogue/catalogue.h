@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -22,12 +23,14 @@ using PreparePartitions =
 
 struct CatalogueOptions {
   PartitionLimits limits;
+  /// How long a registration waits for those before it.
+  std::chrono::nanoseconds turn_timeout = std::chrono::seconds(60);
   StepHook hook;  ///< for tests
 };
 
 /// The publishers and channels of a site: what was registered is on the disk before it is
 /// acknowledged, and in a snapshot for queries right after. Thread safe: registrations
-/// take turns, queries wait for nobody.
+/// take turns (kTimeout if that takes too long), queries wait for nobody.
 class Catalogue {
  public:
   /// Opens or makes the file and reads it. kUnavailable if another process has it;
@@ -63,22 +66,25 @@ class Catalogue {
   /// All publishers, configured here or not.
   std::shared_ptr<const Publishers> publishers() const;
   bool IsConfigured(std::string_view publisher_id) const;
-  /// All partitions with channels in them; their topics are to be there.
-  std::vector<Partition> partitions() const;
+  /// All partitions with channels in them; their topics are to be there. Takes its turn
+  /// like a registration.
+  Result<std::vector<Partition>> Partitions() const;
 
  private:
   Catalogue(std::unique_ptr<Store> store, CatalogueOptions options)
       : options_(std::move(options)), store_(std::move(store)) {}
   Status Load(const std::string& path);
   CatalogueState State() const;
+  using Turn = std::unique_lock<std::timed_mutex>;
+  Result<Turn> TakeTurn() const;
   // Makes a plan come true. `write_mutex_` is held.
   Result<Registration> Apply(Plan plan, const PreparePartitions& prepare);
 
   const CatalogueOptions options_;
   // Guards the store, and what only registrations look at.
-  mutable std::mutex write_mutex_;
+  mutable std::timed_mutex write_mutex_;
   const std::unique_ptr<Store> store_;
-  Partitions partitions_;
+  catalogue::Partitions partitions_;
   std::set<std::string> domains_;
   // Guards the pointers and the set; never held for long, and taken last.
   mutable std::mutex read_mutex_;

@@ -60,7 +60,7 @@ TEST_F(CatalogueTest, RegisterAnswersInOrderAndKeeps) {
   }
   EXPECT_EQ(first.channels[1], first.channels[3]);
   EXPECT_THAT(Names(), ElementsAre("H1:ABC-1", "H1:ABC-2", "L1:XYZ_3"));
-  EXPECT_EQ(catalogue->partitions().size(), 3u);
+  EXPECT_EQ(catalogue->Partitions()->size(), 3u);
 
   const std::vector<Channel> before = AllChannels(*catalogue);
   Reopen();
@@ -137,12 +137,31 @@ TEST_F(CatalogueTest, WhatPartitionsNeedIsMadeFirst) {
   EXPECT_EQ(KindOf(refused.status()), ErrorKind::kUnavailable);
   ASSERT_EQ(made.size(), 1u);
   EXPECT_THAT(Names(), IsEmpty());
-  EXPECT_THAT(catalogue->partitions(), IsEmpty());
+  EXPECT_THAT(*catalogue->Partitions(), IsEmpty());
   const Registration done =
       catalogue->Register("pub", {}, {MakeChannel("H1:ABC-1")}).ValueOrDie();
   EXPECT_EQ(done.fresh.at("pub"), made);
   // Nothing new: nothing to make.
   EXPECT_TRUE(catalogue->Register("pub", {}, {MakeChannel("H1:ABC-2")}, fail).ok());
+}
+
+TEST_F(CatalogueTest, ATurnThatDoesNotComeIsAnError) {
+  catalogue = nullptr;
+  CatalogueOptions options;
+  options.turn_timeout = std::chrono::milliseconds(1);
+  catalogue = Catalogue::Open(File("catalogue.db"), options).ValueOrDie();
+  ASSERT_TRUE(Configure({MakeFile("pub", true)}).ok());
+  // While a registration makes its topics, another thread wants to register.
+  const auto slow = [&](const PublisherConfig&, const std::vector<std::string>&) {
+    std::thread([&] {
+      const auto other = catalogue->Register("pub", {}, {MakeChannel("H1:ABC-2")});
+      EXPECT_EQ(KindOf(other.status()), ErrorKind::kTimeout) << other.status();
+      EXPECT_EQ(catalogue->snapshot()->size(), 0u);
+    }).join();
+    return Status::OK();
+  };
+  ASSERT_TRUE(catalogue->Register("pub", {}, {MakeChannel("H1:ABC-1")}, slow).ok());
+  EXPECT_THAT(Names(), ElementsAre("H1:ABC-1"));
 }
 
 TEST_F(CatalogueTest, AReloadAddsChangesAndRemoves) {

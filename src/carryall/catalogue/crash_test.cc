@@ -92,7 +92,7 @@ std::string Show(const Catalogue& catalogue) {
   for (const auto& [id, publisher] : *catalogue.publishers()) {
     out += fmt::format("{} {} {}\n", id, publisher.stride.ns(), publisher.dynamic);
   }
-  for (const Partition& partition : catalogue.partitions()) {
+  for (const Partition& partition : catalogue.Partitions().ValueOrDie()) {
     out += fmt::format("{} {} {} {}\n", partition.id, partition.next_index,
                        partition.channels, partition.bytes);
   }
