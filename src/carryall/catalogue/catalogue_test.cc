@@ -101,6 +101,7 @@ TEST_F(CatalogueTest, T9WhoMayNotRegisterIsTold) {
       {"replayed", {}, {}, ErrorKind::kPermissionDenied, "'RUN', not ''"},
       {"other", "RUN", {}, ErrorKind::kPermissionDenied, "'', not 'RUN'"},
       {"other", {}, {MakeChannel("nocolon")}, ErrorKind::kInvalidArgument, "nocolon"},
+      {"other", {}, {MakeChannel("A:\xff")}, ErrorKind::kInvalidArgument, "A:\\xff"},
       {"other", {}, {odd}, ErrorKind::kInvalidArgument, "H1:ABC-ODD"},
       {"other",
        {},

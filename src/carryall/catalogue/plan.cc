@@ -21,7 +21,7 @@ void Own(const PublisherConfig& publisher, Channel* channel) {
 }
 
 Status CheckChannel(const Channel& channel) {
-  ARROW_RETURN_NOT_OK(ParseChannelName(channel.name).status());
+  ARROW_RETURN_NOT_OK(CheckChannelName(channel.name));
   if (channel.sample_rate.Divides(*channel.stride)) return Status::OK();
   return Error(ErrorKind::kInvalidArgument,
                "stride of {} ns holds no whole number of samples at sample_rate {}: {}",
@@ -353,7 +353,7 @@ Result<Plan> PlanAdoption(const CatalogueState& state, const PublisherConfig& pu
   }
   for (Channel& channel : channels) {
     Own(publisher, &channel);
-    ARROW_RETURN_NOT_OK(ParseChannelName(channel.name).status());
+    ARROW_RETURN_NOT_OK(CheckChannelName(channel.name));
     const auto refuse = [&](std::string_view why) {
       return Error(ErrorKind::kInvalidArgument, "cannot take channel of '{}': {}: {}",
                    publisher.publisher_id, why, channel.name);

@@ -1,5 +1,7 @@
 #include "carryall/catalogue/publisher_files.h"
 
+#include <arrow/util/utf8.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <unordered_map>
@@ -12,6 +14,16 @@ constexpr size_t kMaxFiles = 10'000;
 bool IsTopicCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          c == '.' || c == '_' || c == '-';
+}
+
+// With the bytes that are not ASCII as \xHH.
+std::string Escape(std::string_view text) {
+  std::string out;
+  for (const char c : text.substr(0, 128)) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += byte < 0x80 ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+  }
+  return out;
 }
 
 std::string At(const std::string& file, int line) {
@@ -136,6 +148,15 @@ Status CheckPublisher(const PublisherConfig& publisher) {
   }
   ARROW_RETURN_NOT_OK(CheckTiming(publisher, "stride", publisher.stride));
   return CheckTiming(publisher, "max_latency", publisher.max_latency);
+}
+
+Status CheckChannelName(std::string_view name) {
+  ARROW_RETURN_NOT_OK(ParseChannelName(name).status());
+  // Its tables; without them everything is valid.
+  static const bool ready = (arrow::util::InitializeUTF8(), true);
+  if (ready && arrow::util::ValidateUTF8(name)) return Status::OK();
+  return Error(ErrorKind::kInvalidArgument, "channel name is not UTF-8: '{}'",
+               Escape(name));
 }
 
 Result<std::vector<PublisherFile>> ReadPublisherFiles(

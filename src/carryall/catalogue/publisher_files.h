@@ -26,6 +26,10 @@ bool IsTopicText(std::string_view text, size_t max_bytes);
 /// kInvalidArgument naming the publisher and the field that is out of its bounds.
 Status CheckPublisher(const PublisherConfig& publisher);
 
+/// kInvalidArgument for what ParseChannelName refuses, and for a name that is not UTF-8,
+/// as the messages it travels in need it.
+Status CheckChannelName(std::string_view name);
+
 /// A publisher configuration file (protocol 5.2).
 struct PublisherFile {
   PublisherConfig publisher;

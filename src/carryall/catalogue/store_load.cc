@@ -153,7 +153,7 @@ class Loader {
       const auto damaged = [&](std::string_view why) {
         return loader_.Damaged("channel", channel.name, why);
       };
-      if (!ParseChannelName(channel.name).ok()) return damaged("bad name");
+      if (!CheckChannelName(channel.name).ok()) return damaged("bad name");
       // Neighbours mostly share publisher, type and partition.
       if (publisher_ == nullptr || rows.Int(1) != publisher_row_) {
         const auto it = loader_.publishers_.find(rows.Int(1));
