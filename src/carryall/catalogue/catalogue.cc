@@ -41,9 +41,21 @@ bool Catalogue::IsConfigured(std::string_view publisher_id) const {
   return configured_.contains(publisher_id);
 }
 
+void Catalogue::EndTurn::operator()(const Catalogue* catalogue) const {
+  {
+    const std::lock_guard lock(catalogue->turn_mutex_);
+    catalogue->taken_ = false;
+  }
+  catalogue->turn_ended_.notify_one();
+}
+
 Result<Catalogue::Turn> Catalogue::TakeTurn() const {
-  Turn turn(write_mutex_, options_.turn_timeout);
-  if (turn.owns_lock()) return turn;
+  std::unique_lock lock(turn_mutex_);
+  if (turn_ended_.wait_until(lock, SteadyNow() + options_.turn_timeout,
+                             [this] { return !taken_; })) {
+    taken_ = true;
+    return Turn(this);
+  }
   return Error(ErrorKind::kTimeout,
                "catalogue is busy: registrations before this one took more than {} s",
                std::chrono::duration<double>(options_.turn_timeout).count());
@@ -58,7 +70,7 @@ Result<std::vector<Partition>> Catalogue::Partitions() const {
   return out;
 }
 
-// Only registrations replace what this points to, and they hold `write_mutex_`.
+// Only registrations replace what this points to, and they have the turn.
 CatalogueState Catalogue::State() const {
   return {snapshot_.get(), publishers_.get(), &partitions_, &domains_, options_.limits};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -75,14 +76,20 @@ class Catalogue {
       : options_(std::move(options)), store_(std::move(store)) {}
   Status Load(const std::string& path);
   CatalogueState State() const;
-  using Turn = std::unique_lock<std::timed_mutex>;
+  // A registration under way; the next one begins when it is gone.
+  struct EndTurn {
+    void operator()(const Catalogue* catalogue) const;
+  };
+  using Turn = std::unique_ptr<const Catalogue, EndTurn>;
   Result<Turn> TakeTurn() const;
-  // Makes a plan come true. `write_mutex_` is held.
+  // Makes a plan come true. The turn is taken.
   Result<Registration> Apply(Plan plan, const PreparePartitions& prepare);
 
   const CatalogueOptions options_;
-  // Guards the store, and what only registrations look at.
-  mutable std::timed_mutex write_mutex_;
+  mutable std::mutex turn_mutex_;
+  mutable std::condition_variable turn_ended_;
+  mutable bool taken_ = false;  // whether somebody has the turn
+  // For whoever has the turn.
   const std::unique_ptr<Store> store_;
   catalogue::Partitions partitions_;
   std::set<std::string> domains_;
