@@ -82,13 +82,16 @@ Producer::~Producer() {
 
 void Producer::OnReports(State* state, const std::string& brokers,
                          rd_kafka_event_t* event) {
-  int64_t messages = 0, bytes = 0;
-  bool fenced = false;
   while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
     const std::unique_ptr<InFlight> done(static_cast<InFlight*>(message->_private));
-    ++messages;
-    bytes += done->bytes;
-    fenced = fenced || IsFencedCode(message->err);
+    // Who learns of the delivery may count on all of this.
+    done->owner.reset();
+    {
+      const std::lock_guard lock(state->mutex);
+      --state->messages;
+      state->bytes -= done->bytes;
+      state->fenced = state->fenced || IsFencedCode(message->err);
+    }
     if (done->deliveries == nullptr) continue;
     done->deliveries->Report(message->err == RD_KAFKA_RESP_ERR_NO_ERROR
                                  ? Status::OK()
@@ -97,10 +100,7 @@ void Producer::OnReports(State* state, const std::string& brokers,
                                                message->partition}));
   }
   const std::lock_guard lock(state->mutex);
-  state->messages -= messages;
-  state->bytes -= bytes;
   ++state->reports;
-  state->fenced = state->fenced || fenced;
   state->reported.notify_all();
 }
 
