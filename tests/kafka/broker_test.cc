@@ -227,6 +227,52 @@ TEST_F(BrokerTest, WhatRetentionTookIsSaidAndReadingGoesOn) {
   EXPECT_EQ(consumer->counters().lost, 1);
 }
 
+TEST_F(BrokerTest, ATopicThatIsMadeAnewIsReadFromItsBeginning) {
+  Create({topic_});
+  WriteAt({0, 10, 20});
+  const auto consumer = MakeConsumer();
+  EXPECT_THAT(Read(consumer.get(), Position::Oldest()), ElementsAre("0", "1", "2"));
+  ASSERT_TRUE(admin_->DeleteTopics({topic_}, Soon()).ok());
+  Create({topic_});
+  WriteAt({0});
+  Polled polled;
+  std::vector<std::string> values;
+  for (const Wait wait = Soon(); values.empty() && !wait.Over();) {
+    ASSERT_TRUE(consumer->Poll(10, &polled, wait).ok());
+    for (const Message& message : polled.messages) values.emplace_back(message.value());
+  }
+  EXPECT_THAT(values, ElementsAre("0"));
+}
+
+TEST_F(BrokerTest, AReaderSlowerThanTheBrokerMissesNothing) {
+  Create({topic_});
+  const auto producer = MakeProducer();
+  const auto deliveries = std::make_shared<Deliveries>();
+  const auto value = std::make_shared<std::string>(100'000, 'x');
+  constexpr int64_t kCount = 300;
+  for (int64_t i = 0; i < kCount; ++i) {
+    ASSERT_TRUE(producer->Send({topic_, *value, value}, deliveries, Soon()).ok());
+  }
+  ASSERT_TRUE(deliveries->Finish(Soon()).ok());
+  // Much less room than there is to read.
+  const auto consumer = MakeConsumer({.cluster = {},
+                                      .max_message_bytes = 1'000'000,
+                                      .max_fetch_bytes = 1 << 20,
+                                      .max_queued_bytes = 1 << 20});
+  ASSERT_TRUE(consumer->Assign({{topic_, Position::Oldest(), 1}}, Soon()).ok());
+  Polled polled;
+  int64_t next = 0;
+  for (const Wait wait = Soon(); next < kCount && !wait.Over();) {
+    ASSERT_TRUE(consumer->Poll(3, &polled, wait).ok());
+    for (const Message& message : polled.messages) {
+      ASSERT_EQ(message.offset(), next);
+      ASSERT_EQ(message.size(), 100'000);
+      ++next;
+    }
+  }
+  EXPECT_EQ(next, kCount);
+}
+
 TEST_F(BrokerTest, AMessageThatTheBrokerRefusesHasFailed) {
   Create({topic_, 1, 1, {}, {{"max.message.bytes", "1000"}}});
   const auto producer = MakeProducer();

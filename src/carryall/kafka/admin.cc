@@ -183,23 +183,24 @@ Status Admin::CreateTopics(const std::vector<TopicSpec>& topics, const Wait& wai
   return AwaitTopics(names, true, wait);
 }
 
-Status Admin::AwaitTopics(const std::vector<std::string>& topics, bool exist,
-                          const Wait& wait) {
-  for (;;) {
+Status Admin::AwaitTopics(std::vector<std::string> topics, bool exist, const Wait& wait) {
+  constexpr int kLongestPauseMs = 200;
+  for (int pause = 5;; pause = std::min(2 * pause, kLongestPauseMs)) {
     // The controller answers before the brokers have heard of what it did.
     ARROW_ASSIGN_OR_RAISE(const auto now, Describe(topics, wait));
-    const auto wrong = std::find_if(now.begin(), now.end(), [&](const TopicConfig& each) {
-      return each.exists != exist;
-    });
-    if (wrong == now.end()) return Status::OK();
+    std::vector<std::string> unheard;
+    for (size_t i = 0; i < topics.size(); ++i) {
+      if (now[i].exists != exist) unheard.push_back(std::move(topics[i]));
+    }
+    if (unheard.empty()) return Status::OK();
+    topics = std::move(unheard);
     ARROW_RETURN_NOT_OK(wait.Check());
     if (wait.Over()) {
       return Error(ErrorKind::kTimeout,
-                   "topic {} was {}, but no broker has heard of it ({})",
-                   topics[static_cast<size_t>(wrong - now.begin())],
+                   "topic {} was {}, but no broker has heard of it ({})", topics[0],
                    exist ? "created" : "deleted", handle_->brokers());
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(wait.Milliseconds(5)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(wait.Milliseconds(pause)));
   }
 }
 

@@ -69,8 +69,7 @@ class Admin {
   explicit Admin(std::shared_ptr<Handle> handle) : handle_(std::move(handle)) {}
   Status CreateSome(const TopicSpec* begin, const TopicSpec* end, const Wait& wait);
   /// Waits until a broker knows all topics, or none of them.
-  Status AwaitTopics(const std::vector<std::string>& topics, bool exist,
-                     const Wait& wait);
+  Status AwaitTopics(std::vector<std::string> topics, bool exist, const Wait& wait);
   Status DescribeSome(const std::string* begin, const std::string* end, const Wait& wait,
                       std::vector<TopicConfig>* out);
 

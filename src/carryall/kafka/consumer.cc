@@ -20,6 +20,7 @@ struct Consumer::Topic {
   uint64_t tag = 0;
   TopicPtr handle;
   int64_t next = 0;
+  bool paused = false;
   /// Until a message is as new, older ones are left out.
   int64_t not_before_ms = 0;
 };
@@ -132,9 +133,10 @@ Status Consumer::SetPaused(const std::vector<std::string>& topics, bool paused) 
   const PartitionsPtr list(
       rd_kafka_topic_partition_list_new(static_cast<int>(topics.size())));
   for (const std::string& name : topics) {
-    if (topics_.contains(name)) {
-      rd_kafka_topic_partition_list_add(list.get(), name.c_str(), kPartition);
-    }
+    const auto at = topics_.find(name);
+    if (at == topics_.end()) continue;
+    at->second->paused = paused;
+    rd_kafka_topic_partition_list_add(list.get(), name.c_str(), kPartition);
   }
   if (list->cnt == 0) return Status::OK();
   if (paused) {
@@ -159,6 +161,23 @@ Status Consumer::Resume(const std::vector<std::string>& topics) {
   return SetPaused(topics, false);
 }
 
+/// Up to 2.1 librdkafka does not notice for up to a second that there is room in its
+/// queue again; a seek to where a topic stands makes it look. (Later ones have
+/// fetch.queue.backoff.ms.)
+void Consumer::WakeFetching() {
+  constexpr int kHasBackoff = 0x02020000;
+  if (rd_kafka_version() >= kHasBackoff) return;
+  for (const auto& [name, topic] : topics_) {
+    if (topic->paused) continue;
+    int64_t oldest = 0, end = 0;
+    rd_kafka_get_watermark_offsets(handle_->get(), name.c_str(), kPartition, &oldest,
+                                   &end);
+    if (end > topic->next) {
+      rd_kafka_seek(topic->handle.get(), kPartition, topic->next, 0);
+    }
+  }
+}
+
 size_t Consumer::Receive(size_t most, const Wait& wait) {
   received_.resize(std::max<size_t>(1, most));
   // A batch is waited for until it is full: so wait for one message, then take what else
@@ -166,6 +185,8 @@ size_t Consumer::Receive(size_t most, const Wait& wait) {
   ssize_t count =
       rd_kafka_consume_batch_queue(queue_.get(), 0, received_.data(), received_.size());
   if (count > 0) return static_cast<size_t>(count);
+  // So much at once may have filled the queue.
+  if (std::exchange(taken_, 0) >= options_.max_queued_bytes / 2) WakeFetching();
   received_[0] = rd_kafka_consume_queue(queue_.get(), wait.SliceMs());
   if (received_[0] == nullptr) return 0;
   count = received_.size() == 1
@@ -202,6 +223,7 @@ void Consumer::Take(rd_kafka_message_t* raw, Polled* out) {
   handle_->NoteAnswer();
   message.tag_ = topic->tag;
   topic->next = raw->offset + 1;
+  taken_ += message.size();
   if (message.size() > options_.max_message_bytes) {
     Count(&too_large_);
     out->events.push_back(

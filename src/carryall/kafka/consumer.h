@@ -122,6 +122,7 @@ class Consumer {
   Status StartTopic(const Assignment& assignment, const Start& start);
   Status SetPaused(const std::vector<std::string>& topics, bool paused);
   size_t Receive(size_t most, const Wait& wait);
+  void WakeFetching();
   void Take(rd_kafka_message_t* raw, Polled* out);
   void TakeError(Topic* topic, const rd_kafka_message_t& raw, Polled* out);
 
@@ -132,6 +133,7 @@ class Consumer {
   std::unordered_map<std::string, std::unique_ptr<Topic>> topics_;
   std::unordered_map<const rd_kafka_topic_t*, Topic*> by_handle_;
   std::vector<rd_kafka_message_t*> received_;
+  int64_t taken_ = 0;  ///< bytes since the queue was empty
 
   std::atomic<int64_t> messages_ = 0, bytes_ = 0, errors_ = 0, too_large_ = 0, lost_ = 0;
 };
