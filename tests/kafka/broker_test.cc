@@ -203,6 +203,18 @@ TEST_F(BrokerTest, MissingTopicsDoNotHoldUpTheOthers) {
   EXPECT_TRUE(now->at(0).watermarks.status.ok()) << now->at(0).watermarks.status;
 }
 
+TEST_F(BrokerTest, ATopicCanBeReadAsSoonAsItIsMade) {
+  for (int i = 0; i < 15; ++i) {
+    const std::string name = fmt::format("{}-{}", topic_, i);
+    Create({name});
+    const auto consumer = MakeConsumer();
+    const auto starts = consumer->Assign({{name, Position::End(), 1}}, Soon());
+    ASSERT_TRUE(starts.ok()) << starts.status();
+    EXPECT_TRUE(starts->at(0).watermarks.status.ok()) << starts->at(0).watermarks.status;
+    EXPECT_TRUE(admin_->DeleteTopics({name}, Soon()).ok());
+  }
+}
+
 TEST_F(BrokerTest, WhatRetentionTookIsSaidAndReadingGoesOn) {
   Create({topic_});
   WriteAt({0, 10, 20, 30});

@@ -246,6 +246,37 @@ TEST_F(ConsumerTest, RequestsThatFailAreRepeated) {
   EXPECT_THAT(seen[1].messages, ElementsAre("0:1", "1:2"));
 }
 
+TEST_F(ConsumerTest, ATopicWithoutLeaderForAMomentIsAskedForAgain) {
+  Write("a", {"x"});
+  const auto consumer = Make();
+  cluster_.FailNext(MockCluster::kListOffsets,
+                    {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                     RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE});
+  const auto starts = consumer->Assign({{"a", Position::Oldest(), 1}}, Soon());
+  ASSERT_TRUE(starts.ok()) << starts.status();
+  EXPECT_TRUE(starts->at(0).watermarks.status.ok()) << starts->at(0).watermarks.status;
+  EXPECT_EQ(starts->at(0).watermarks.end, 1);
+}
+
+TEST_F(ConsumerTest, ATopicThatMayNotBeReadIsItsOwnProblem) {
+  for (const char* topic : {"c", "d", "e"}) cluster_.CreateTopic(topic);
+  for (const char* topic : {"a", "c", "d", "e"}) Write(topic, {"x"});
+  cluster_.SetTopicError("b", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  const auto consumer = Make();
+  std::vector<Assignment> assignments;
+  for (const char* topic : {"a", "b", "c", "d", "e"}) {
+    assignments.push_back({topic, Position::Oldest(), static_cast<uint64_t>(*topic)});
+  }
+  const auto starts = consumer->Assign(assignments, Soon());
+  ASSERT_TRUE(starts.ok()) << starts.status();
+  for (size_t i = 0; i < assignments.size(); ++i) {
+    const Status& status = starts->at(i).watermarks.status;
+    EXPECT_EQ(status.ok(), i != 1) << status;
+    EXPECT_EQ(consumer->IsAssigned(assignments[i].topic), i != 1);
+  }
+  EXPECT_THAT(starts->at(1).watermarks.status.message(), HasSubstr("topic b"));
+}
+
 TEST_F(ConsumerTest, BrokersThatAreAwayAreNamedByTheDeadline) {
   const auto consumer = Make();
   cluster_.Down();

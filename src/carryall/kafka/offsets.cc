@@ -1,6 +1,7 @@
 #include "carryall/kafka/offsets.h"
 
 #include <algorithm>
+#include <climits>
 
 #include "carryall/kafka/timestamps.h"
 
@@ -11,37 +12,94 @@ constexpr std::string_view kDoing = "asking for offsets";
 
 using Offsets = std::vector<Result<int64_t>>;
 
-/// A call that failed as a whole because of what it says about its topics.
-bool IsAboutTopics(rd_kafka_resp_err_t code) {
-  return code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-         code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-         code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+/// One call of librdkafka fails as a whole when one of its topics does, and says nothing
+/// of the others.
+struct Query {
+  const Handle& handle;
+  const std::vector<std::string>& topics;
+  const std::vector<int64_t>& what;
+  SteadyTime deadline;
+  Offsets* out;
+
+  int TimeoutMs() const { return std::max(1, Wait{deadline}.Milliseconds(INT_MAX)); }
+  rd_kafka_resp_err_t Ask(size_t begin, size_t end) const;
+  Status AskEach(size_t begin, size_t end) const;
+  Status Run() const;
+};
+
+/// Failures of a topic that pass: it was just made, or its leader just changed.
+bool Passes(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+         code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+         code == RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE ||
+         code == RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR ||
+         code == RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE ||
+         code == RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH ||
+         code == RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH;
 }
 
-Result<Offsets> OffsetsNow(const Handle& handle, const std::vector<std::string>& topics,
-                           const std::vector<int64_t>& what, int timeout_ms) {
+bool IsAboutATopic(rd_kafka_resp_err_t code) {
+  return Passes(code) || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+         code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+}
+
+/// Fills in the answers if there are any.
+rd_kafka_resp_err_t Query::Ask(size_t begin, size_t end) const {
   const PartitionsPtr list(
-      rd_kafka_topic_partition_list_new(static_cast<int>(topics.size())));
-  for (size_t i = 0; i < topics.size(); ++i) {
+      rd_kafka_topic_partition_list_new(static_cast<int>(end - begin)));
+  for (size_t i = begin; i < end; ++i) {
     rd_kafka_topic_partition_list_add(list.get(), topics[i].c_str(), 0)->offset = what[i];
   }
   const rd_kafka_resp_err_t code =
-      rd_kafka_offsets_for_times(handle.get(), list.get(), std::max(1, timeout_ms));
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !IsAboutTopics(code)) {
-    return KafkaError(code, kDoing, handle.At());
-  }
-  Offsets out;
-  for (int i = 0; i < list->cnt; ++i) {
-    const rd_kafka_topic_partition_t& each = list->elems[i];
-    const rd_kafka_resp_err_t own =
-        each.err == RD_KAFKA_RESP_ERR_NO_ERROR ? code : each.err;
+      rd_kafka_offsets_for_times(handle.get(), list.get(), TimeoutMs());
+  // None of the topics exists.
+  const bool none = code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+                    code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !none) return code;
+  for (size_t i = begin; i < end; ++i) {
+    const rd_kafka_topic_partition_t& each = list->elems[i - begin];
+    const rd_kafka_resp_err_t own = each.err ? each.err : code;
     if (own == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      out.emplace_back(each.offset);
+      (*out)[i] = each.offset;
     } else {
-      out.emplace_back(KafkaError(own, kDoing, handle.At(each.topic, each.partition)));
+      (*out)[i] = KafkaError(own, kDoing, handle.At(topics[i], 0));
     }
   }
-  return out;
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/// Finds the topics that fail by halving.
+Status Query::AskEach(size_t begin, size_t end) const {
+  const rd_kafka_resp_err_t code = Ask(begin, end);
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Status::OK();
+  if (!IsAboutATopic(code)) return KafkaError(code, kDoing, handle.At());
+  if (end - begin == 1) {
+    (*out)[begin] = KafkaError(code, kDoing, handle.At(topics[begin], 0));
+    return Status::OK();
+  }
+  const size_t middle = begin + (end - begin) / 2;
+  ARROW_RETURN_NOT_OK(AskEach(begin, middle));
+  return AskEach(middle, end);
+}
+
+Status Query::Run() const {
+  constexpr int kAttempts = 8;
+  constexpr int kPauseMs = 20;
+  for (int i = 1; i <= kAttempts; ++i) {
+    const rd_kafka_resp_err_t code = Ask(0, topics.size());
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Status::OK();
+    if (!IsAboutATopic(code)) return KafkaError(code, kDoing, handle.At());
+    if (!Passes(code)) break;
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(Wait{deadline}.Milliseconds(i * kPauseMs)));
+    // Where the topics are by now.
+    const rd_kafka_metadata_t* metadata = nullptr;
+    if (rd_kafka_metadata(handle.get(), 1, nullptr, &metadata, TimeoutMs()) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+      rd_kafka_metadata_destroy(metadata);
+    }
+  }
+  return AskEach(0, topics.size());
 }
 
 }  // namespace
@@ -51,9 +109,14 @@ Result<Offsets> QueryOffsets(const std::shared_ptr<Handle>& handle,
                              const std::vector<int64_t>& what, const Wait& wait) {
   if (topics.empty()) return Offsets();
   const SteadyTime began = SteadyNow();
-  auto answer = CallApart<Offsets>(handle, wait, [handle, topics, what](int timeout_ms) {
-    return OffsetsNow(*handle, topics, what, timeout_ms);
-  });
+  auto answer = CallApart<Offsets>(
+      handle, wait, [handle, topics, what](int timeout_ms) -> Result<Offsets> {
+        Offsets out(topics.size(), int64_t{-1});
+        const SteadyTime deadline = SteadyNow() + std::chrono::milliseconds(timeout_ms);
+        const Query query{*handle, topics, what, deadline, &out};
+        ARROW_RETURN_NOT_OK(query.Run());
+        return Result<Offsets>(std::move(out));
+      });
   handle->ServeErrors();
   if (answer.ok()) {
     handle->NoteAnswer();
