@@ -3,11 +3,26 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <new>
 #include <thread>
 
 #include "carryall/kafka/mock_cluster_testing.h"
 #include "carryall/kafka/producer.h"
 #include "carryall/kafka/timestamps.h"
+
+namespace {
+thread_local int64_t allocations = 0;
+}  // namespace
+
+// Counts what C++ allocates in this thread; librdkafka allocates without it.
+void* operator new(size_t size) {
+  ++allocations;
+  if (void* const memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace carryall::kafka {
 namespace {
@@ -213,6 +228,31 @@ TEST_F(ConsumerTest, PollingNothingEndsAtTheDeadlineOrTheStop) {
   std::jthread later([&] { stop.request_stop(); });
   const Wait wait = Wait::For(Duration::FromSeconds(600), stop.get_token());
   EXPECT_EQ(KindOf(consumer->Poll(10, &polled, wait)), ErrorKind::kCancelled);
+}
+
+TEST_F(ConsumerTest, PollingAllocatesNothing) {
+  const auto consumer = Make();
+  ASSERT_TRUE(
+      consumer->Assign({{"a", Position::End(), 1}, {"b", Position::End(), 2}}, Soon())
+          .ok());
+  Polled polled;
+  polled.messages.reserve(100);
+  const Wait wait = Soon();
+  const auto read = [&](int64_t upto) {
+    while (consumer->counters().messages < upto && !wait.Over()) {
+      if (!consumer->Poll(20, &polled, wait).ok()) return;
+    }
+  };
+  Write("a", {"x"});
+  Write("b", {"x"});
+  read(2);
+  const std::vector<std::string> values(50, std::string(1000, 'x'));
+  Write("a", values);
+  Write("b", values);
+  const int64_t before = allocations;
+  read(102);
+  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(consumer->counters().messages, 102);
 }
 
 TEST_F(ConsumerTest, ReadingGoesOnAfterTheBrokerWasAway) {
