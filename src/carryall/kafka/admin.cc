@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "carryall/kafka/topic_name.h"
+
 namespace carryall::kafka {
 namespace {
 
@@ -45,11 +47,12 @@ AdminOptionsPtr OptionsFor(Handle* handle, rd_kafka_admin_op_t operation,
 /// Waits for an answer and checks that the request as a whole went through.
 Result<EventPtr> Answer(Handle* handle, rd_kafka_queue_t* queue, const std::string& doing,
                         const Wait& wait) {
+  const SteadyTime began = SteadyNow();
   ARROW_ASSIGN_OR_RAISE(EventPtr event, NextEvent(handle, queue, doing, wait));
   const rd_kafka_resp_err_t code = rd_kafka_event_error(event.get());
   if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) {
     handle->ServeErrors();
-    return handle->TimedOut(doing, Duration::FromNs(0));
+    return handle->TimedOut(doing, Duration::FromNs((SteadyNow() - began).count()));
   }
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return KafkaError(code, doing, handle->At(),
@@ -71,18 +74,8 @@ Status FirstFailure(const Handle& handle, const rd_kafka_topic_result_t** result
   return Status::OK();
 }
 
-/// As brokers check it, so that no request fails because of one name among many.
-bool IsTopicName(std::string_view name) {
-  constexpr size_t kLongest = 249;
-  const auto allowed = [](char c) {
-    return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || ('0' <= c && c <= '9') ||
-           c == '.' || c == '_' || c == '-';
-  };
-  return !name.empty() && name.size() <= kLongest && name != "." && name != ".." &&
-         std::all_of(name.begin(), name.end(), allowed);
-}
-
 Result<NewTopicPtr> ToNewTopic(const TopicSpec& spec, const Handle& handle) {
+  // One of them would fail the request for all.
   if (!IsTopicName(spec.name)) {
     return Error(ErrorKind::kInvalidArgument,
                  "no topic can have the name '{}': letters, digits, '.', '_' and '-', at "

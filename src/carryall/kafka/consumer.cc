@@ -1,13 +1,33 @@
 #include "carryall/kafka/consumer.h"
 
 #include <algorithm>
+#include <set>
 
 #include "carryall/kafka/timestamps.h"
+#include "carryall/kafka/topic_name.h"
 
 namespace carryall::kafka {
 namespace {
 
 constexpr int32_t kPartition = 0;
+
+Status CheckAssignments(const std::vector<Assignment>& assignments) {
+  std::set<std::string_view> names;
+  for (const Assignment& each : assignments) {
+    if (!IsTopicName(each.topic)) {
+      return Error(ErrorKind::kInvalidArgument, "'{}' is not the name of a topic",
+                   each.topic);
+    }
+    if (!names.insert(each.topic).second) {
+      return Error(ErrorKind::kInvalidArgument, "topic {} is assigned twice", each.topic);
+    }
+    if (each.from.kind() == Position::Kind::kOffset && each.from.offset() < 0) {
+      return Error(ErrorKind::kInvalidArgument, "topic {} has no offset {}", each.topic,
+                   each.from.offset());
+    }
+  }
+  return Status::OK();
+}
 
 void Count(std::atomic<int64_t>* counter, int64_t by = 1) {
   counter->fetch_add(by, std::memory_order_relaxed);
@@ -82,6 +102,7 @@ Consumer::~Consumer() {
 
 Result<std::vector<Start>> Consumer::Assign(const std::vector<Assignment>& assignments,
                                             const Wait& wait) {
+  ARROW_RETURN_NOT_OK(CheckAssignments(assignments));
   std::vector<std::string> names;
   std::vector<Position> positions;
   for (const Assignment& assignment : assignments) {

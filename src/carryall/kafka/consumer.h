@@ -84,7 +84,8 @@ class Consumer {
   /// Starts to read topics; one that is read already starts anew. One answer an
   /// assignment, in their order: where it starts and what is in the topic, or in
   /// `watermarks.status` why it is not read. Fails as a whole, with nothing changed, when
-  /// the brokers do not answer in time. Topics must differ.
+  /// the brokers do not answer in time, and with kInvalidArgument naming a topic that is
+  /// none, is there twice, or has a negative offset.
   Result<std::vector<Start>> Assign(const std::vector<Assignment>& assignments,
                                     const Wait& wait);
 

@@ -317,6 +317,20 @@ TEST_F(ConsumerTest, ATopicThatMayNotBeReadIsItsOwnProblem) {
   EXPECT_THAT(starts->at(1).watermarks.status.message(), HasSubstr("topic b"));
 }
 
+TEST_F(ConsumerTest, AssignmentsThatCannotBeAreRefused) {
+  const auto consumer = Make();
+  const std::vector<std::vector<Assignment>> wrong = {
+      {{"a", Position::End()}, {"a", Position::Oldest()}},
+      {{"", Position::End()}},
+      {{"a/b", Position::End()}},
+      {{"a", Position::Offset(-1)}}};
+  for (const auto& assignments : wrong) {
+    EXPECT_EQ(KindOf(consumer->Assign(assignments, Soon()).status()),
+              ErrorKind::kInvalidArgument);
+  }
+  EXPECT_EQ(consumer->assigned(), 0u);
+}
+
 TEST_F(ConsumerTest, BrokersThatAreAwayAreNamedByTheDeadline) {
   const auto consumer = Make();
   cluster_.Down();
