@@ -7,7 +7,9 @@ find_package(yaml-cpp REQUIRED)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 # Its "-pthread" would define a macro that the precompiled headers do not have.
 set_target_properties(PkgConfig::RE2 PROPERTIES INTERFACE_COMPILE_OPTIONS "")
+pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(HDF5 REQUIRED IMPORTED_TARGET hdf5)
+pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED tomlplusplus)  # used as headers only
 if(CARRYALL_TESTS)
   find_package(GTest REQUIRED)

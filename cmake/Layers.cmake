@@ -2,7 +2,7 @@
 # An edge that is not here fails at configure time (carryall_library) and in
 # `scripts/check layers` (which reads the #include lines).
 set(CARRYALL_FOLDERS
-    base model kernels formula codec wire mux metadata files archive flight client
+    base model kernels formula codec wire mux metadata catalogue files archive flight kafka client
     backend backend/mock backend/archive server)
 
 set(CARRYALL_LAYER_base "")
@@ -13,9 +13,11 @@ set(CARRYALL_LAYER_codec base model kernels)
 set(CARRYALL_LAYER_wire base model)
 set(CARRYALL_LAYER_mux base model)
 set(CARRYALL_LAYER_metadata base model)
+set(CARRYALL_LAYER_catalogue base model metadata)
 set(CARRYALL_LAYER_files base model kernels codec)
 set(CARRYALL_LAYER_archive base model kernels codec files)
 set(CARRYALL_LAYER_flight base model kernels codec wire)
+set(CARRYALL_LAYER_kafka base)
 set(CARRYALL_LAYER_client base model kernels codec wire mux flight)
 set(CARRYALL_LAYER_backend base model kernels codec wire metadata)
 set(CARRYALL_LAYER_backend/mock base model kernels formula codec wire metadata backend)

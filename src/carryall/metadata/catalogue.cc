@@ -3,85 +3,12 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
-#include <unordered_map>
 
-#include "carryall/base/clock.h"
+#include "carryall/metadata/channel_match.h"
 #include "carryall/metadata/name_pattern.h"
 
 namespace carryall::metadata {
 namespace {
-
-constexpr uint32_t kNone = 0;
-// Patterns take linear time, but there may be a million names.
-constexpr std::chrono::seconds kMatchBudget{5};
-constexpr size_t kNamesBetweenClockReads = 4096;
-
-// Distinct optional texts -> small numbers; kNone for the one that is not there.
-class Interner {
- public:
-  uint32_t Add(const std::optional<std::string>& text) {
-    if (!text) return kNone;
-    return ids_.emplace(*text, static_cast<uint32_t>(ids_.size() + 1)).first->second;
-  }
-  std::optional<uint32_t> Find(const std::optional<std::string>& text) const {
-    if (!text) return kNone;
-    const auto it = ids_.find(*text);
-    if (it == ids_.end()) return std::nullopt;
-    return it->second;
-  }
-  size_t size() const { return ids_.size() + 1; }
-
- private:
-  std::unordered_map<std::string, uint32_t> ids_;
-};
-
-// What filters look at, 16 bytes a channel, so that a million are read in a millisecond.
-struct Row {
-  int32_t rate;
-  uint32_t publisher;
-  uint32_t replay;
-  uint16_t type_bit;
-};
-
-class RowFilter {
- public:
-  RowFilter(const ChannelQuery& query, const Interner& publishers,
-            const Interner& replays)
-      : min_rate_(query.min_rate), max_rate_(query.max_rate) {
-    for (DataType type : query.data_types) types_ |= TypeBit(type);
-    if (query.data_types.empty()) types_ = 0xffff;
-    const std::optional<uint32_t> replay = replays.Find(query.replay_id);
-    possible_ = replay.has_value();
-    replay_ = replay.value_or(kNone);
-    if (query.publishers.empty()) return;
-    publishers_.resize(publishers.size());
-    for (const std::string& name : query.publishers) {
-      if (const auto id = publishers.Find(name)) publishers_[*id] = true;
-    }
-  }
-  static uint16_t TypeBit(DataType type) {
-    return static_cast<uint16_t>(1u << static_cast<unsigned>(type));
-  }
-
-  bool possible() const { return possible_; }
-  // Whether every row passes, where no channel has a replay id.
-  bool passes_all() const {
-    return min_rate_ <= 1 && max_rate_ >= std::numeric_limits<int32_t>::max() &&
-           replay_ == kNone && types_ == 0xffff && publishers_.empty();
-  }
-  bool operator()(const Row& row) const {
-    return row.rate >= min_rate_ && row.rate <= max_rate_ && row.replay == replay_ &&
-           (row.type_bit & types_) != 0 &&
-           (publishers_.empty() || publishers_[row.publisher]);
-  }
-
- private:
-  int64_t min_rate_, max_rate_;
-  uint32_t replay_ = kNone;
-  uint16_t types_ = 0;
-  bool possible_ = true;
-  std::vector<bool> publishers_;
-};
 
 class MemoryCatalogue final : public Catalogue {
  public:
@@ -96,9 +23,7 @@ class MemoryCatalogue final : public Catalogue {
       AddScope(parts);
       names_.append(channel.name);
       name_ends_.push_back(names_.size());
-      rows_.push_back({channel.sample_rate.hz(), publishers_.Add(channel.publisher),
-                       replays_.Add(channel.replay_id),
-                       RowFilter::TypeBit(channel.data_type)});
+      rows_.push_back(ChannelRow::Of(channel, &publishers_, &replays_));
     }
     sorted_.resize(channels_.size());
     std::iota(sorted_.begin(), sorted_.end(), 0u);
@@ -132,7 +57,7 @@ class MemoryCatalogue final : public Catalogue {
 
   Result<int64_t> Count(const ChannelQuery& query) const override {
     ARROW_ASSIGN_OR_RAISE(const NamePattern pattern, NamePattern::Make(query.pattern));
-    if (pattern.is_range() && PassesAll(RowFilter(query, publishers_, replays_))) {
+    if (pattern.is_range() && RowFilter(query, publishers_, replays_).passes_all()) {
       const auto [begin, end] = RangeOf(pattern);
       return static_cast<int64_t>(end - begin);
     }
@@ -188,10 +113,6 @@ class MemoryCatalogue final : public Catalogue {
     return {begin, std::max(begin, end)};
   }
 
-  bool PassesAll(const RowFilter& filter) const {
-    return replays_.size() == 1 && filter.passes_all();
-  }
-
   // Calls `take` with the position of each match in file order until it returns false.
   template <typename Take>
   Status Select(const ChannelQuery& query, const NamePattern& pattern, Take take) const {
@@ -199,21 +120,11 @@ class MemoryCatalogue final : public Catalogue {
     const std::pair<size_t, size_t> range = RangeOf(pattern);
     const size_t begin = range.first, end = range.second;
     if (!filter.possible() || begin == end) return Status::OK();
-    const bool passes_all = PassesAll(filter);
-    const SteadyTime give_up = SteadyNow() + kMatchBudget;
-    size_t asked = 0;
+    ChannelMatcher matches(filter, pattern);
     // False: enough.
     const auto consider = [&](uint32_t i) -> Result<bool> {
-      if (!passes_all && !filter(rows_[i])) return true;
-      if (!pattern.is_range()) {
-        if (++asked % kNamesBetweenClockReads == 0 && SteadyNow() > give_up) {
-          return Error(ErrorKind::kResourceExhausted,
-                       "pattern is too expensive: gave up after {} of {} names: '{}'",
-                       asked, end - begin, query.pattern);
-        }
-        if (!pattern.Matches(NameOf(i))) return true;
-      }
-      return take(i);
+      ARROW_ASSIGN_OR_RAISE(const bool match, matches(rows_[i], NameOf(i)));
+      return !match || take(i);
     };
     // A wide range is read in file order, a narrow one is put into it.
     if (end - begin > sorted_.size() / 8) {
@@ -234,7 +145,7 @@ class MemoryCatalogue final : public Catalogue {
   }
 
   std::vector<Channel> channels_;  // file order
-  std::vector<Row> rows_;          // beside channels_
+  std::vector<ChannelRow> rows_;   // beside channels_
   std::string names_;              // all names in a row: patterns read them in order
   std::vector<size_t> name_ends_;  // where each name ends in names_
   std::vector<uint32_t> sorted_;   // positions in name and replay order

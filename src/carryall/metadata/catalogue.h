@@ -22,15 +22,17 @@ struct ChannelQuery {
       replay_id;  ///< exact; nothing matches only channels without one
 };
 
-/// An immutable set of channels, keyed by name and replay id, in file order. Thread safe.
+/// An immutable set of channels, keyed by name and replay id, in an order of its own.
+/// Thread safe.
 class Catalogue {
  public:
   virtual ~Catalogue() = default;
-  /// kInvalidArgument naming a channel that comes twice with one replay id.
+  /// One in the order that is given. kInvalidArgument naming a channel that comes twice
+  /// with one replay id.
   static Result<std::shared_ptr<const Catalogue>> Make(std::vector<Channel> channels);
 
   virtual size_t size() const = 0;
-  /// Calls `visit` for each match in file order until it returns false. An invalid
+  /// Calls `visit` for each match in order until it returns false. An invalid
   /// pattern, one longer than 1024 bytes, or one that needs what RE2 does not have
   /// (look-around, back-references) is kInvalidArgument saying which.
   virtual Status Find(const ChannelQuery& query,

@@ -88,6 +88,9 @@ TEST(CatalogueTest, N2ToN5FiltersHoldTogether) {
 }
 
 TEST(CatalogueTest, TheReplayContextMustBeEqual) {
+  ChannelQuery unheard_of;
+  unheard_of.replay_id = "RUN1";
+  EXPECT_THAT(Names(**Catalogue::Make(Fixture()), unheard_of), IsEmpty());
   std::vector<Channel> channels = Fixture();
   channels.push_back(MakeChannel("X1:CNF-FLAG"));
   channels.back().replay_id = "RUN1";
@@ -174,16 +177,44 @@ TEST(NamePatternTest, AgreesWithAnotherEngine) {
       "X1:CNF-CHAN_A", "X1:CNF-CHAN_B", "X1.CNF", "X1:",   ":",        "x1:cnf",
       "X1:CNF",        "X1:CNF-",       "Y1:A+B", "Y1:AB", "X1:C*",    "X1\\:C",
       "X2:CNF-CHAN_A", "H1:LSC",        "H1:L",   "H1:",   "H1:LSC-X", "~:~"};
-  const std::vector<std::string> patterns = {
-      ".*",        "",        "^",           "X1:",
-      "^X1:",      "X1:.*",   "X1\\:C",      "X1.CNF",
-      "X1\\.CNF",  "X1:C\\*", "Y1:A\\+B",    "X1:C*",
-      "Y1:A+B",    "X1:C?",   "X1:CNF-?",    "(X1|Y1):A",
-      "X[12]:C",   "X1:|Y1:", "H1:(LSC)?-X", "H1:L$",
-      "H1:L.+",    "X1\\.*",  "X1\\\\:C",    "X1:C{1}N",
-      "[^X]",      ".1:C",    ".*C.*_B",     "~",
-      "H1:LSC.*-", "X1:.*.*", "x|X",         "X1:CNF-CHAN_[AB]",
-      "\\w1:"};
+  const std::vector<std::string> patterns = {".*",
+                                             "",
+                                             "^",
+                                             "X1:",
+                                             "^X1:",
+                                             "X1:.*",
+                                             "X1\\:C",
+                                             "X1.CNF",
+                                             "X1\\.CNF",
+                                             "X1:C\\*",
+                                             "Y1:A\\+B",
+                                             "X1:C*",
+                                             "Y1:A+B",
+                                             "X1:C?",
+                                             "X1:CNF-?",
+                                             "(X1|Y1):A",
+                                             "X[12]:C",
+                                             "X1:|Y1:",
+                                             "H1:(LSC)?-X",
+                                             "H1:L$",
+                                             "H1:L.+",
+                                             "X1\\.*",
+                                             "X1\\\\:C",
+                                             "X1:C{1}N",
+                                             "[^X]",
+                                             ".1:C",
+                                             ".*C.*_B",
+                                             "~",
+                                             "H1:LSC.*-",
+                                             "X1:.*.*",
+                                             "x|X",
+                                             "X1:CNF-CHAN_[AB]",
+                                             "\\w1:",
+                                             ".*CNF-",
+                                             "X+1:",
+                                             ".*[]:]C*N?F",
+                                             "X1:CNF-CHAN_?A",
+                                             ".*A\\+?"};
   for (const std::string& pattern : patterns) {
     const Result<NamePattern> ours = NamePattern::Make(pattern);
     ASSERT_TRUE(ours.ok()) << ours.status();
@@ -195,6 +226,9 @@ TEST(NamePatternTest, AgreesWithAnotherEngine) {
     for (const std::string& name : names) {
       EXPECT_EQ(ours->Matches(name), regexec(&theirs, name.c_str(), 0, nullptr, 0) == 0)
           << pattern << " on " << name;
+      if (ours->Matches(name)) {
+        EXPECT_THAT(name, HasSubstr(ours->required())) << pattern;
+      }
     }
     regfree(&theirs);
   }
@@ -210,6 +244,22 @@ TEST(NamePatternTest, LiteralPrefixesAreRangesAndOthersAreBounded) {
   EXPECT_TRUE(pattern->lower().starts_with("H1:LSC-")) << pattern->lower();
   ASSERT_TRUE(pattern->upper().has_value());
   EXPECT_TRUE(pattern->upper()->starts_with("H1:LSC-")) << *pattern->upper();
+}
+
+TEST(NamePatternTest, KnowsATextThatMatchesHave) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {".*STRAIN.*", "STRAIN"}, {"[HL]1:.*_OUT_DQ$", "_OUT_DQ"},
+      {"H[12]:A+BCD", "BCD"},   {".*AB?C-DE", "C-DE"},
+      {".*a\\.bc*", "a.b"},     {"[]x]+y", "y"},
+      {".*(AB|CD)", ""},        {"(?i).*ab", ""},
+      {".*a{0,2}b", ""},        {".*\\dab", ""},
+      {"[[:digit:]]ab", ""},    {"x?", ""},
+      {".*\\Qab", ""},          {"[^]x]ab", "ab"}};
+  for (const auto& [pattern, text] : cases) {
+    const Result<NamePattern> made = NamePattern::Make(pattern);
+    ASSERT_TRUE(made.ok()) << made.status();
+    EXPECT_EQ(made->required(), text) << pattern;
+  }
 }
 
 TEST(NamePatternTest, AnOpenQuotationStillMatches) {

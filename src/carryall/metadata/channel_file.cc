@@ -156,6 +156,7 @@ Status ReadFields(const toml::table& table, const Place& place, Fields* out) {
 Result<PublisherConfig> ReadPublisher(const toml::table& table, const std::string& file) {
   const Place place{file, "[publisher]"};
   PublisherConfig out;
+  out.line = static_cast<int>(table.source().begin.line);
   Fields fields;
   FieldReader reader(place, &fields);
   for (const auto& [key, node] : table) {

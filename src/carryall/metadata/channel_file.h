@@ -27,6 +27,7 @@ struct PublisherConfig {
   Duration max_latency;
   bool dynamic = false;
   std::optional<std::string> replay_id;
+  int line = 0;  ///< of the table
 };
 
 /// What one file says: a channel list, or a publisher configuration.

@@ -46,6 +46,51 @@ std::optional<std::string> LiteralPrefix(std::string_view pattern) {
   return out;
 }
 
+// The longest run of plain characters that a match cannot do without. Only of patterns
+// without alternatives, groups, flags and quotations: in those every piece has its turn.
+std::string RequiredText(std::string_view pattern) {
+  std::string best, run;
+  const auto end_run = [&] {
+    if (run.size() > best.size()) best = run;
+    run.clear();
+  };
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    char c = pattern[i];
+    bool plain =
+        std::isalnum(static_cast<unsigned char>(c)) ||
+        std::string_view("_-:,;/ \"'!%&=<>@~#").find(c) != std::string_view::npos;
+    if (c == '\\') {
+      if (++i == pattern.size() ||
+          !std::ispunct(static_cast<unsigned char>(pattern[i]))) {
+        return "";  // a class or an assertion: not worth the trouble
+      }
+      c = pattern[i];
+      plain = true;
+    } else if (c == '[') {
+      // A "]" that comes first belongs to the class.
+      i += pattern.substr(i).starts_with("[^") ? 2 : 1;
+      const size_t close = pattern.find(']', i + 1);
+      if (close == std::string_view::npos) return "";
+      if (pattern.substr(i, close - i).find_first_of("[\\") != std::string_view::npos) {
+        return "";
+      }
+      i = close;
+    } else if (!plain && std::string_view(".*+?^$").find(c) == std::string_view::npos) {
+      return "";
+    }
+    const char next = i + 1 < pattern.size() ? pattern[i + 1] : ' ';
+    if (next == '{') return "";
+    if (plain && next != '*' && next != '?') {
+      run += c;
+      if (next == '+') end_run();
+    } else {
+      end_run();
+    }
+  }
+  end_run();
+  return best;
+}
+
 // The smallest text after every text that begins with `prefix`; nothing if there is none.
 std::optional<std::string> Successor(std::string prefix) {
   while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) {
@@ -84,6 +129,7 @@ Result<NamePattern> NamePattern::Make(std::string_view pattern) {
                  kMaxPatternBytes);
   }
   NamePattern out;
+  out.text_ = pattern;
   if (const std::optional<std::string> prefix = LiteralPrefix(pattern)) {
     out.lower_ = *prefix;
     out.upper_ = Successor(*prefix);
@@ -97,6 +143,7 @@ Result<NamePattern> NamePattern::Make(std::string_view pattern) {
                  "pattern is too large once compiled: {} steps, limit {}: '{}'",
                  out.regex_->ProgramSize(), kMaxProgramSize, pattern);
   }
+  out.required_ = RequiredText(pattern);
   // Bounds are defined for full matches, hence the tail. A pattern that does not survive
   // the brackets (an open \Q) has none.
   const RE2 whole(fmt::format("^(?:{})(?s:.*)", pattern), Options());

@@ -34,9 +34,14 @@ class NamePattern {
   /// Every name between the bounds matches: no need to ask Matches.
   bool is_range() const { return regex_ == nullptr; }
   bool Matches(std::string_view name) const;
+  /// A text that every name that matches has in it; empty if none is known.
+  const std::string& required() const { return required_; }
+  /// As it was given.
+  const std::string& text() const { return text_; }
 
  private:
   NamePattern();
+  std::string text_, required_;
   std::string lower_;
   std::optional<std::string> upper_;
   std::unique_ptr<re2::RE2> regex_;

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "carryall/metadata/channel_match.h"
+
+namespace carryall::catalogue {
+
+/// What tells channels apart.
+struct ChannelKey {
+  std::string_view name;
+  std::optional<std::string_view> replay_id;
+
+  static ChannelKey Of(const Channel& channel) {
+    return {channel.name, channel.replay_id};
+  }
+  auto operator<=>(const ChannelKey&) const = default;
+};
+
+/// Channels in the order of their keys, with what queries read of them side by side: all
+/// names in one piece of memory, 16 bytes of filter fields each. Immutable, thread safe.
+class ChannelIndex {
+ public:
+  using Entry = std::shared_ptr<const Channel>;
+  using Range = std::pair<size_t, size_t>;  ///< positions [first, second)
+
+  /// Puts channels into the order of their keys. kInvalidArgument naming one that comes
+  /// twice.
+  static Result<std::vector<Entry>> Sort(std::vector<Channel> channels);
+  /// Of entries in strict order.
+  explicit ChannelIndex(std::vector<Entry> entries);
+
+  size_t size() const { return entries_.size(); }
+  const std::vector<Entry>& entries() const { return entries_; }
+  const Channel& operator[](size_t i) const { return *entries_[i]; }
+  std::string_view name(size_t i) const {
+    const size_t begin = i == 0 ? 0 : name_ends_[i - 1];
+    return std::string_view(names_).substr(begin, name_ends_[i] - begin);
+  }
+  /// Position of the first name that is not before `name`.
+  size_t LowerBound(std::string_view name) const;
+  std::optional<size_t> Find(const ChannelKey& key) const;
+  /// Where the names within the bounds of a pattern are.
+  Range RangeOf(const metadata::NamePattern& pattern) const;
+
+  metadata::RowFilter MakeFilter(const metadata::ChannelQuery& query) const {
+    return metadata::RowFilter(query, publishers_, replays_);
+  }
+  /// Appends the positions within `range` that match. `range` is within RangeOf(pattern).
+  Status Select(const metadata::RowFilter& filter, const metadata::NamePattern& pattern,
+                Range range, std::vector<uint32_t>* out) const;
+
+ private:
+  // The first position in `range` whose name has the text of the pattern in it, or its
+  // end.
+  size_t NextWith(const std::string& text, Range range) const;
+
+  std::vector<Entry> entries_;
+  std::string names_;
+  std::vector<size_t> name_ends_;  // where each name ends in names_
+  std::vector<metadata::ChannelRow> rows_;
+  metadata::Interner publishers_, replays_;
+};
+
+}  // namespace carryall::catalogue

@@ -1,0 +1,268 @@
+#include "carryall/catalogue/snapshot.h"
+
+#include <algorithm>
+#include <limits>
+#include <system_error>
+#include <thread>
+
+namespace carryall::catalogue {
+namespace {
+
+using metadata::ChannelQuery;
+using metadata::NamePattern;
+using metadata::RowFilter;
+using Entry = ChannelIndex::Entry;
+using Range = ChannelIndex::Range;
+
+// The small index is merged into the large one when it exceeds this, or 1/64 of it.
+constexpr size_t kMinMerge = 1024;
+constexpr size_t kMergeShare = 64;
+// Below this a thread costs more than it saves.
+constexpr size_t kNamesAThread = 32 << 10;
+constexpr size_t kMaxThreads = 4;
+// Names a find looks through before it hands out the first matches.
+constexpr size_t kFirstRound = 8 << 10;
+constexpr size_t kLargestRound = 512 << 10;
+
+bool Before(const Entry& a, const Entry& b) {
+  return ChannelKey::Of(*a) < ChannelKey::Of(*b);
+}
+
+size_t HiddenIn(const std::vector<uint32_t>& hidden, Range range) {
+  const auto begin = std::lower_bound(hidden.begin(), hidden.end(), range.first);
+  return static_cast<size_t>(std::lower_bound(begin, hidden.end(), range.second) - begin);
+}
+
+// Selects in `range` with a pattern of its own: matching is guarded by a lock inside.
+Result<std::vector<uint32_t>> SelectPiece(const ChannelIndex& index,
+                                          const ChannelQuery& query,
+                                          const RowFilter& filter, Range range) {
+  std::vector<uint32_t> out;
+  ARROW_ASSIGN_OR_RAISE(const NamePattern pattern, NamePattern::Make(query.pattern));
+  ARROW_RETURN_NOT_OK(index.Select(filter, pattern, range, &out));
+  return out;
+}
+
+// The entries of `base` but the hidden ones, and `more`, in order.
+std::vector<Entry> MergeEntries(const ChannelIndex& base,
+                                const std::vector<uint32_t>& hidden,
+                                const std::vector<Entry>& more) {
+  std::vector<Entry> kept;
+  kept.reserve(base.size() - hidden.size());
+  auto next = hidden.begin();
+  for (size_t i = 0; i < base.size(); ++i) {
+    if (next != hidden.end() && *next == i) {
+      ++next;
+    } else {
+      kept.push_back(base.entries()[i]);
+    }
+  }
+  std::vector<Entry> out;
+  out.reserve(kept.size() + more.size());
+  std::merge(std::make_move_iterator(kept.begin()), std::make_move_iterator(kept.end()),
+             more.begin(), more.end(), std::back_inserter(out), Before);
+  return out;
+}
+
+}  // namespace
+
+std::shared_ptr<const Snapshot> Snapshot::Of(Index base, Index recent,
+                                             std::vector<uint32_t> hidden) {
+  return std::shared_ptr<const Snapshot>(
+      new Snapshot(std::move(base), std::move(recent), std::move(hidden)));
+}
+
+Result<std::shared_ptr<const Snapshot>> Snapshot::Make(std::vector<Channel> channels) {
+  if (channels.size() > std::numeric_limits<uint32_t>::max()) {
+    return Error(ErrorKind::kResourceExhausted, "too many channels for a catalogue: {}",
+                 channels.size());
+  }
+  ARROW_ASSIGN_OR_RAISE(auto entries, ChannelIndex::Sort(std::move(channels)));
+  return Of(std::make_shared<const ChannelIndex>(std::move(entries)),
+            std::make_shared<const ChannelIndex>(std::vector<Entry>()), {});
+}
+
+Result<std::shared_ptr<const Snapshot>> Snapshot::With(
+    std::vector<Channel> put, const std::vector<ChannelKey>& removed) const {
+  ARROW_ASSIGN_OR_RAISE(const auto fresh, ChannelIndex::Sort(std::move(put)));
+  std::vector<uint32_t> hidden = hidden_;
+  std::vector<uint32_t> replaced;  // positions in recent_
+  const auto leave = [&](const ChannelKey& key) {
+    if (const auto i = base_->Find(key)) hidden.push_back(static_cast<uint32_t>(*i));
+    if (const auto i = recent_->Find(key)) replaced.push_back(static_cast<uint32_t>(*i));
+  };
+  for (const Entry& entry : fresh) leave(ChannelKey::Of(*entry));
+  // What is put as well has left already.
+  for (const ChannelKey& key : removed) leave(key);
+  for (std::vector<uint32_t>* list : {&hidden, &replaced}) {
+    std::sort(list->begin(), list->end());
+    list->erase(std::unique(list->begin(), list->end()), list->end());
+  }
+  std::vector<Entry> recent = MergeEntries(*recent_, replaced, fresh);
+  if (recent.size() + hidden.size() <= std::max(kMinMerge, base_->size() / kMergeShare)) {
+    return Of(base_, std::make_shared<const ChannelIndex>(std::move(recent)),
+              std::move(hidden));
+  }
+  std::vector<Entry> all = MergeEntries(*base_, hidden, recent);
+  if (all.size() > std::numeric_limits<uint32_t>::max()) {
+    return Error(ErrorKind::kResourceExhausted, "too many channels for a catalogue: {}",
+                 all.size());
+  }
+  return Of(std::make_shared<const ChannelIndex>(std::move(all)),
+            std::make_shared<const ChannelIndex>(std::vector<Entry>()), {});
+}
+
+size_t Snapshot::size() const { return base_->size() - hidden_.size() + recent_->size(); }
+
+bool Snapshot::IsHidden(size_t i) const {
+  return std::binary_search(hidden_.begin(), hidden_.end(), static_cast<uint32_t>(i));
+}
+
+const Channel* Snapshot::Get(std::string_view name,
+                             const std::optional<std::string>& replay_id) const {
+  const ChannelKey key{name, replay_id};
+  if (const auto i = recent_->Find(key)) return &(*recent_)[*i];
+  const auto i = base_->Find(key);
+  return i && !IsHidden(*i) ? &(*base_)[*i] : nullptr;
+}
+
+template <typename Visit>
+bool Snapshot::Merge(const std::vector<uint32_t>& base,
+                     const std::vector<uint32_t>& recent, size_t* recent_at, bool rest,
+                     const Visit& visit) const {
+  for (const uint32_t i : base) {
+    const Entry& entry = base_->entries()[i];
+    for (; *recent_at < recent.size(); ++*recent_at) {
+      const Entry& other = recent_->entries()[recent[*recent_at]];
+      if (!Before(other, entry)) break;
+      if (!visit(*other)) return false;
+    }
+    if (!visit(*entry)) return false;
+  }
+  for (; rest && *recent_at < recent.size(); ++*recent_at) {
+    if (!visit((*recent_)[recent[*recent_at]])) return false;
+  }
+  return true;
+}
+
+Result<std::vector<uint32_t>> Snapshot::SelectBase(const ChannelQuery& query,
+                                                   const NamePattern& pattern,
+                                                   const RowFilter& filter,
+                                                   Range range) const {
+  const size_t names = range.second - range.first;
+  const size_t cores = std::max<size_t>(std::thread::hardware_concurrency(), 1);
+  const size_t pieces =
+      std::min({cores, kMaxThreads, pattern.is_range() ? 1 : names / kNamesAThread + 1});
+  std::vector<Result<std::vector<uint32_t>>> found(pieces, std::vector<uint32_t>());
+  const auto piece = [&](size_t k) {
+    return Range{range.first + names * k / pieces,
+                 range.first + names * (k + 1) / pieces};
+  };
+  std::vector<std::thread> threads;
+  for (size_t k = 1; k < pieces; ++k) {
+    try {
+      threads.emplace_back(
+          [&, k] { found[k] = SelectPiece(*base_, query, filter, piece(k)); });
+    } catch (const std::system_error&) {  // no thread to be had
+      found[k] = SelectPiece(*base_, query, filter, piece(k));
+    }
+  }
+  std::vector<uint32_t> out;
+  const Status first = base_->Select(filter, pattern, piece(0), &out);
+  for (std::thread& thread : threads) thread.join();
+  ARROW_RETURN_NOT_OK(first);
+  for (size_t k = 1; k < pieces; ++k) {
+    ARROW_RETURN_NOT_OK(found[k].status());
+    out.insert(out.end(), found[k]->begin(), found[k]->end());
+  }
+  if (HiddenIn(hidden_, range) > 0) {
+    std::erase_if(out, [this](uint32_t i) { return IsHidden(i); });
+  }
+  return out;
+}
+
+Status Snapshot::Find(const ChannelQuery& query,
+                      const std::function<bool(const Channel&)>& visit) const {
+  ARROW_ASSIGN_OR_RAISE(const NamePattern pattern, NamePattern::Make(query.pattern));
+  std::vector<uint32_t> recent;
+  ARROW_RETURN_NOT_OK(recent_->Select(recent_->MakeFilter(query), pattern,
+                                      recent_->RangeOf(pattern), &recent));
+  size_t recent_at = 0;
+  const RowFilter filter = base_->MakeFilter(query);
+  const Range range = base_->RangeOf(pattern);
+  size_t round = kFirstRound;
+  for (size_t begin = range.first; begin < range.second && filter.possible();) {
+    const size_t end = std::min(range.second, begin + round);
+    ARROW_ASSIGN_OR_RAISE(const auto found,
+                          SelectBase(query, pattern, filter, {begin, end}));
+    if (!Merge(found, recent, &recent_at, false, visit)) return Status::OK();
+    begin = end;
+    round = std::min(round * 4, kLargestRound);
+  }
+  Merge({}, recent, &recent_at, true, visit);
+  return Status::OK();
+}
+
+Result<int64_t> Snapshot::Count(const ChannelQuery& query) const {
+  ARROW_ASSIGN_OR_RAISE(const NamePattern pattern, NamePattern::Make(query.pattern));
+  std::vector<uint32_t> recent;
+  ARROW_RETURN_NOT_OK(recent_->Select(recent_->MakeFilter(query), pattern,
+                                      recent_->RangeOf(pattern), &recent));
+  const RowFilter filter = base_->MakeFilter(query);
+  const Range range = base_->RangeOf(pattern);
+  size_t count = recent.size();
+  if (filter.passes_all() && pattern.is_range()) {
+    count += range.second - range.first - HiddenIn(hidden_, range);
+  } else if (filter.possible()) {
+    ARROW_ASSIGN_OR_RAISE(const auto found, SelectBase(query, pattern, filter, range));
+    count += found.size();
+  }
+  return static_cast<int64_t>(count);
+}
+
+void Snapshot::VisitRange(std::string_view lower, std::string_view upper,
+                          const std::function<void(const Channel&)>& visit) const {
+  const auto within = [&](const ChannelIndex& index, bool base) {
+    std::vector<uint32_t> out;
+    for (size_t i = index.LowerBound(lower), end = index.LowerBound(upper); i < end;
+         ++i) {
+      if (!base || !IsHidden(i)) out.push_back(static_cast<uint32_t>(i));
+    }
+    return out;
+  };
+  size_t recent_at = 0;
+  Merge(within(*base_, true), within(*recent_, false), &recent_at, true,
+        [&](const Channel& channel) { return visit(channel), true; });
+}
+
+const std::map<std::string, std::set<std::string>>& Snapshot::scopes() const {
+  std::call_once(scopes_once_, [this] { CollectScopes(); });
+  return scopes_;
+}
+
+void Snapshot::CollectScopes() const {
+  const auto collect = [this](const ChannelIndex& index,
+                              const std::vector<uint32_t>& hidden) {
+    std::string_view domain, subsystem;  // of the last name: neighbours mostly share them
+    auto next = hidden.begin();
+    for (size_t i = 0; i < index.size(); ++i) {
+      if (next != hidden.end() && *next == i) {
+        ++next;
+        continue;
+      }
+      const Result<ChannelNameParts> parts = ParseChannelName(index.name(i));
+      if (!parts.ok()) continue;
+      if (domain.data() != nullptr && parts->domain == domain &&
+          parts->subsystem == subsystem) {
+        continue;
+      }
+      domain = parts->domain;
+      subsystem = parts->subsystem;
+      scopes_[std::string(domain)].insert(std::string(subsystem));
+    }
+  };
+  collect(*base_, hidden_);
+  collect(*recent_, {});
+}
+
+}  // namespace carryall::catalogue
