@@ -1,5 +1,5 @@
-// {fmt} compiled here, once. As headers only it costs every source file four seconds; as the
-// system's shared library it would be one more that a wheel has to carry.
+// {fmt} compiled here, once. As headers only it costs every source file four seconds; as
+// the system's shared library it would be one more that a wheel has to carry.
 #include <fmt/format-inl.h>
 
 #include <locale>
