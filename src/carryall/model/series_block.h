@@ -3,8 +3,10 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -77,6 +79,12 @@ class ViewList {
     return out;
   }
 
+  /// How far this list was moved against `other`; nothing if it is another one, or empty.
+  std::optional<std::ptrdiff_t> MovedFrom(const ViewList& other) const {
+    if (views_ == nullptr || views_ != other.views_) return std::nullopt;
+    return static_cast<std::ptrdiff_t>(shift_ - other.shift_);
+  }
+
   size_t size() const { return views_ == nullptr ? 0 : views_->size(); }
   bool empty() const { return size() == 0; }
   SampleView operator[](size_t i) const {
@@ -107,6 +115,36 @@ class ViewList {
 /// Keeps the memory under some views alive (an arrow::Buffer, a mapped file, a batch).
 using MemoryOwner = std::shared_ptr<const void>;
 
+/// The owners of a block's memory, read only. One, the common case, needs no memory of
+/// its own.
+class OwnerList {
+ public:
+  OwnerList() = default;
+  OwnerList(std::vector<MemoryOwner> owners) {  // NOLINT(google-explicit-constructor)
+    if (owners.size() == 1 && owners[0] != nullptr) {
+      one_ = std::move(owners[0]);
+    } else {
+      several_ = std::move(owners);
+    }
+  }
+  OwnerList(std::initializer_list<MemoryOwner> owners)
+      : OwnerList(std::vector<MemoryOwner>(owners)) {}
+  explicit OwnerList(MemoryOwner owner) : one_(std::move(owner)) {}
+
+  const MemoryOwner* begin() const { return one_ != nullptr ? &one_ : several_.data(); }
+  const MemoryOwner* end() const { return begin() + size(); }
+  size_t size() const { return one_ != nullptr ? 1 : several_.size(); }
+  bool empty() const { return size() == 0; }
+  const MemoryOwner& operator[](size_t i) const { return begin()[i]; }
+  operator std::vector<MemoryOwner>() const {  // NOLINT(google-explicit-constructor)
+    return std::vector<MemoryOwner>(begin(), end());
+  }
+
+ private:
+  MemoryOwner one_;
+  std::vector<MemoryOwner> several_;
+};
+
 /// The samples of several channels over one half-open span [time, time + duration).
 /// Immutable, cheap to copy, thread safe; holds views and their owners, never samples.
 /// View i belongs to channels()[i] and has sample_rate * duration samples.
@@ -114,13 +152,13 @@ class SeriesBlock {
  public:
   SeriesBlock() = default;
   SeriesBlock(GpsTime time, Duration duration, std::shared_ptr<const ChannelSet> channels,
-              std::vector<SampleView> views, std::vector<MemoryOwner> owners)
+              std::vector<SampleView> views, OwnerList owners)
       : SeriesBlock(time, duration, std::move(channels), ViewList(std::move(views)),
                     std::move(owners)) {}
   /// A template so that braces always mean a vector.
   template <std::same_as<ViewList> List>
   SeriesBlock(GpsTime time, Duration duration, std::shared_ptr<const ChannelSet> channels,
-              List views, std::vector<MemoryOwner> owners)
+              List views, OwnerList owners)
       : time_(time),
         duration_(duration),
         channels_(std::move(channels)),
@@ -138,7 +176,7 @@ class SeriesBlock {
   size_t size() const { return views_.size(); }
   SampleView view(size_t i) const { return views_[i]; }
   const ViewList& views() const { return views_; }
-  const std::vector<MemoryOwner>& owners() const { return owners_; }
+  const OwnerList& owners() const { return owners_; }
 
   /// The part in [begin, begin + length), without a copy. kInvalidArgument if that is not
   /// inside the block or cuts through a sample of some channel.
@@ -153,7 +191,7 @@ class SeriesBlock {
   Duration duration_;
   std::shared_ptr<const ChannelSet> channels_;
   ViewList views_;
-  std::vector<MemoryOwner> owners_;
+  OwnerList owners_;
 };
 
 }  // namespace carryall
