@@ -10,6 +10,16 @@
 namespace carryall::metadata {
 namespace {
 
+// All at once.
+struct Found final : public Finding {
+  Status Next(std::vector<const Channel*>* out) override {
+    out->insert(out->end(), channels.begin(), channels.end());
+    channels.clear();
+    return Status::OK();
+  }
+  std::vector<const Channel*> channels;
+};
+
 class MemoryCatalogue final : public Catalogue {
  public:
   explicit MemoryCatalogue(std::vector<Channel> channels)
@@ -157,6 +167,15 @@ class MemoryCatalogue final : public Catalogue {
 };
 
 }  // namespace
+
+Result<std::unique_ptr<Finding>> Catalogue::Begin(const ChannelQuery& query) const {
+  auto out = std::make_unique<Found>();
+  ARROW_RETURN_NOT_OK(Find(query, [&](const Channel& channel) {
+    out->channels.push_back(&channel);
+    return true;
+  }));
+  return out;
+}
 
 Result<std::shared_ptr<const Catalogue>> Catalogue::Make(std::vector<Channel> channels) {
   if (channels.size() > std::numeric_limits<uint32_t>::max()) {

@@ -22,6 +22,14 @@ struct ChannelQuery {
       replay_id;  ///< exact; nothing matches only channels without one
 };
 
+/// The matches of one find, some at a time. For one thread; the catalogue outlives it.
+class Finding {
+ public:
+  virtual ~Finding() = default;
+  /// Appends the next matches in order, at least one. None: that was all.
+  virtual Status Next(std::vector<const Channel*>* out) = 0;
+};
+
 /// An immutable set of channels, keyed by name and replay id, in an order of its own.
 /// Thread safe.
 class Catalogue {
@@ -37,6 +45,8 @@ class Catalogue {
   /// (look-around, back-references) is kInvalidArgument saying which.
   virtual Status Find(const ChannelQuery& query,
                       const std::function<bool(const Channel&)>& visit) const = 0;
+  /// The same for who hands matches on while others are still looked for.
+  virtual Result<std::unique_ptr<Finding>> Begin(const ChannelQuery& query) const;
   virtual Result<int64_t> Count(const ChannelQuery& query) const = 0;
   /// The channel under that replay id, or nullptr.
   virtual const Channel* Get(std::string_view name,

@@ -246,6 +246,18 @@ TEST(NamePatternTest, LiteralPrefixesAreRangesAndOthersAreBounded) {
   EXPECT_TRUE(pattern->upper()->starts_with("H1:LSC-")) << *pattern->upper();
 }
 
+TEST(NamePatternTest, TextsAnywhereNeedNoRegex) {
+  for (const char* pattern : {".*_DQ", "^.*_DQ.*", ".*_DQ.*"}) {
+    const Result<NamePattern> made = NamePattern::Make(pattern);
+    EXPECT_TRUE(made->is_text() && !made->is_range()) << pattern;
+    EXPECT_TRUE(made->Matches("H1:A_DQ_B") && made->Matches("_DQ")) << pattern;
+    EXPECT_FALSE(made->Matches("H1:A_D") || made->Matches("")) << pattern;
+  }
+  for (const char* pattern : {".*_DQ$", ".*^DQ", ".*D.Q", ".+DQ", "H1.*DQ", ".*"}) {
+    EXPECT_FALSE(NamePattern::Make(pattern)->is_text()) << pattern;
+  }
+}
+
 TEST(NamePatternTest, KnowsATextThatMatchesHave) {
   const std::pair<std::string_view, std::string_view> cases[] = {
       {".*STRAIN.*", "STRAIN"}, {"[HL]1:.*_OUT_DQ$", "_OUT_DQ"},

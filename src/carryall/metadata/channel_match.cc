@@ -1,5 +1,7 @@
 #include "carryall/metadata/channel_match.h"
 
+#include <time.h>
+
 #include <limits>
 
 namespace carryall::metadata {
@@ -49,6 +51,12 @@ RowFilter::RowFilter(const ChannelQuery& query, const Interner& publishers,
   for (const std::string& name : query.publishers) {
     if (const auto id = publishers.Find(name)) publishers_[*id] = true;
   }
+}
+
+std::chrono::nanoseconds ChannelMatcher::ProcessorTime() {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
 Status ChannelMatcher::TooExpensive() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,7 +8,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "carryall/base/clock.h"
 #include "carryall/metadata/catalogue.h"
 #include "carryall/metadata/name_pattern.h"
 
@@ -62,19 +62,21 @@ class RowFilter {
 };
 
 /// Filter and pattern of one query, applied to one channel after the other, whose names
-/// are within the bounds of the pattern; gives up when the pattern has taken too long
-/// over all of them. Not thread safe.
+/// are within the bounds of the pattern; gives up when the pattern has taken too much
+/// processor time over all of them. For one thread.
 class ChannelMatcher {
  public:
   /// Both outlive it.
   ChannelMatcher(const RowFilter& filter, const NamePattern& pattern)
-      : filter_(filter), pattern_(pattern), give_up_(SteadyNow() + kBudget) {}
+      : filter_(filter), pattern_(pattern), give_up_(ProcessorTime() + kBudget) {}
 
   /// kResourceExhausted when the pattern is too expensive.
-  Result<bool> operator()(const ChannelRow& row, std::string_view name) {
+  /// `known_match`: the name was seen to match.
+  Result<bool> operator()(const ChannelRow& row, std::string_view name,
+                          bool known_match = false) {
     if (!filter_.passes_all() && !filter_(row)) return false;
-    if (pattern_.is_range()) return true;
-    if (++asked_ % kNamesBetweenClockReads == 0 && SteadyNow() > give_up_) {
+    if (pattern_.is_range() || known_match) return true;
+    if (++asked_ % kNamesBetweenClockReads == 0 && ProcessorTime() > give_up_) {
       return TooExpensive();
     }
     return pattern_.Matches(name);
@@ -82,13 +84,15 @@ class ChannelMatcher {
 
  private:
   // Patterns take linear time, but there may be a million names.
-  static constexpr std::chrono::seconds kBudget{5};
+  static constexpr std::chrono::seconds kBudget{5};  // of a processor
   static constexpr size_t kNamesBetweenClockReads = 4096;
+  // What this thread has used so far.
+  static std::chrono::nanoseconds ProcessorTime();
   Status TooExpensive() const;
 
   const RowFilter& filter_;
   const NamePattern& pattern_;
-  const SteadyTime give_up_;
+  const std::chrono::nanoseconds give_up_;
   size_t asked_ = 0;
 };
 

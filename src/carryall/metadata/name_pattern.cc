@@ -46,6 +46,16 @@ std::optional<std::string> LiteralPrefix(std::string_view pattern) {
   return out;
 }
 
+// The text that a name only has to have in it, anywhere: ".*" before and, or not, after.
+// Names have no line breaks and are UTF-8, so a dot stops nowhere.
+std::optional<std::string> LiteralAnywhere(std::string_view pattern) {
+  if (pattern.starts_with('^')) pattern.remove_prefix(1);
+  if (!pattern.starts_with(".*")) return std::nullopt;
+  pattern.remove_prefix(2);
+  if (pattern.starts_with('^')) return std::nullopt;
+  return LiteralPrefix(pattern);
+}
+
 // The longest run of plain characters that a match cannot do without. Only of patterns
 // without alternatives, groups, flags and quotations: in those every piece has its turn.
 std::string RequiredText(std::string_view pattern) {
@@ -135,6 +145,11 @@ Result<NamePattern> NamePattern::Make(std::string_view pattern) {
     out.upper_ = Successor(*prefix);
     return out;
   }
+  if (std::optional<std::string> text = LiteralAnywhere(pattern);
+      text && !text->empty()) {
+    out.required_ = *std::move(text);
+    return out;
+  }
   const re2::StringPiece text(pattern.data(), pattern.size());
   out.regex_ = std::make_unique<RE2>(text, Options());
   if (!out.regex_->ok()) return Invalid(pattern, *out.regex_);
@@ -157,7 +172,7 @@ Result<NamePattern> NamePattern::Make(std::string_view pattern) {
 
 bool NamePattern::Matches(std::string_view name) const {
   if (name < lower_ || (upper_ && name >= *upper_)) return false;
-  if (regex_ == nullptr) return true;
+  if (regex_ == nullptr) return name.find(required_) != name.npos;
   const re2::StringPiece text(name.data(), name.size());
   return regex_->Match(text, 0, text.size(), RE2::ANCHOR_START, nullptr, 0);
 }

@@ -32,7 +32,9 @@ class NamePattern {
   const std::string& lower() const { return lower_; }
   const std::optional<std::string>& upper() const { return upper_; }
   /// Every name between the bounds matches: no need to ask Matches.
-  bool is_range() const { return regex_ == nullptr; }
+  bool is_range() const { return regex_ == nullptr && required_.empty(); }
+  /// Every name with required() in it matches, and no other: no need to ask Matches.
+  bool is_text() const { return regex_ == nullptr && !required_.empty(); }
   bool Matches(std::string_view name) const;
   /// A text that every name that matches has in it; empty if none is known.
   const std::string& required() const { return required_; }
