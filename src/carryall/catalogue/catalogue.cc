@@ -1,5 +1,7 @@
 #include "carryall/catalogue/catalogue.h"
 
+#include "carryall/base/clock.h"
+
 namespace carryall::catalogue {
 
 Result<std::unique_ptr<Catalogue>> Catalogue::Open(const std::string& path,
@@ -105,7 +107,7 @@ Result<Registration> Catalogue::Register(std::string_view publisher_id,
   if (publisher == publishers_->end() || !IsConfigured(publisher_id)) {
     return refuse("it is not configured here");
   }
-  if (!publisher->second.dynamic) return refuse("it is not dynamic");
+  if (!publisher->second.dynamic) return refuse("it is not configured as dynamic");
   if (publisher->second.replay_id != replay_id) {
     return refuse(fmt::format("its replay is '{}', not '{}'",
                               publisher->second.replay_id.value_or(""),

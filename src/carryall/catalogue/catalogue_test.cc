@@ -97,7 +97,7 @@ TEST_F(CatalogueTest, T9WhoMayNotRegisterIsTold) {
   odd.sample_rate = *SampleRate::Make(15);
   const Bad cases[] = {
       {"nobody", {}, {}, ErrorKind::kPermissionDenied, "not configured"},
-      {"fixed", {}, {}, ErrorKind::kPermissionDenied, "not dynamic"},
+      {"fixed", {}, {}, ErrorKind::kPermissionDenied, "not configured as dynamic"},
       {"replayed", {}, {}, ErrorKind::kPermissionDenied, "'RUN', not ''"},
       {"other", "RUN", {}, ErrorKind::kPermissionDenied, "'', not 'RUN'"},
       {"other", {}, {MakeChannel("nocolon")}, ErrorKind::kInvalidArgument, "nocolon"},

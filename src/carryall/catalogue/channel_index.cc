@@ -111,7 +111,8 @@ Status ChannelIndex::Select(const RowFilter& filter, const NamePattern& pattern,
       i = NextWith(text, {i, range.second});
       if (i == range.second) break;
     }
-    ARROW_ASSIGN_OR_RAISE(const bool match, matches(rows_[i], name(i)));
+    ARROW_ASSIGN_OR_RAISE(const bool match,
+                          matches(rows_[i], name(i), pattern.is_text()));
     if (match) out->push_back(static_cast<uint32_t>(i));
   }
   return Status::OK();

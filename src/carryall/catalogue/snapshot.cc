@@ -181,26 +181,72 @@ Result<std::vector<uint32_t>> Snapshot::SelectBase(const ChannelQuery& query,
   return out;
 }
 
+// Looks through larger and larger parts of the snapshot.
+class Snapshot::Rounds final : public metadata::Finding {
+ public:
+  Rounds(const Snapshot* snapshot, const ChannelQuery& query, NamePattern pattern)
+      : snapshot_(*snapshot),
+        query_(query),
+        pattern_(std::move(pattern)),
+        filter_(snapshot->base_->MakeFilter(query)),
+        range_(snapshot->base_->RangeOf(pattern_)) {}
+
+  Status SelectRecent() {
+    const ChannelIndex& index = *snapshot_.recent_;
+    return index.Select(index.MakeFilter(query_), pattern_, index.RangeOf(pattern_),
+                        &recent_);
+  }
+
+  Status Next(std::vector<const Channel*>* out) override {
+    const size_t before = out->size();
+    const auto visit = [&](const Channel& channel) {
+      out->push_back(&channel);
+      return true;
+    };
+    while (out->size() == before && range_.first < range_.second && filter_.possible()) {
+      const size_t end = std::min(range_.second, range_.first + round_);
+      ARROW_ASSIGN_OR_RAISE(
+          const auto found,
+          snapshot_.SelectBase(query_, pattern_, filter_, {range_.first, end}));
+      snapshot_.Merge(found, recent_, &recent_at_, false, visit);
+      range_.first = end;
+      round_ = std::min(round_ * 4, kLargestRound);
+    }
+    if (out->size() == before) snapshot_.Merge({}, recent_, &recent_at_, true, visit);
+    return Status::OK();
+  }
+
+ private:
+  const Snapshot& snapshot_;
+  const ChannelQuery query_;
+  const NamePattern pattern_;
+  const RowFilter filter_;
+  Range range_;  // what is still to be looked through
+  size_t round_ = kFirstRound;
+  std::vector<uint32_t> recent_;
+  size_t recent_at_ = 0;
+};
+
+Result<std::unique_ptr<metadata::Finding>> Snapshot::Begin(
+    const ChannelQuery& query) const {
+  ARROW_ASSIGN_OR_RAISE(NamePattern pattern, NamePattern::Make(query.pattern));
+  auto out = std::make_unique<Rounds>(this, query, std::move(pattern));
+  ARROW_RETURN_NOT_OK(out->SelectRecent());
+  return out;
+}
+
 Status Snapshot::Find(const ChannelQuery& query,
                       const std::function<bool(const Channel&)>& visit) const {
-  ARROW_ASSIGN_OR_RAISE(const NamePattern pattern, NamePattern::Make(query.pattern));
-  std::vector<uint32_t> recent;
-  ARROW_RETURN_NOT_OK(recent_->Select(recent_->MakeFilter(query), pattern,
-                                      recent_->RangeOf(pattern), &recent));
-  size_t recent_at = 0;
-  const RowFilter filter = base_->MakeFilter(query);
-  const Range range = base_->RangeOf(pattern);
-  size_t round = kFirstRound;
-  for (size_t begin = range.first; begin < range.second && filter.possible();) {
-    const size_t end = std::min(range.second, begin + round);
-    ARROW_ASSIGN_OR_RAISE(const auto found,
-                          SelectBase(query, pattern, filter, {begin, end}));
-    if (!Merge(found, recent, &recent_at, false, visit)) return Status::OK();
-    begin = end;
-    round = std::min(round * 4, kLargestRound);
+  ARROW_ASSIGN_OR_RAISE(const auto rounds, Begin(query));
+  std::vector<const Channel*> found;
+  while (true) {
+    found.clear();
+    ARROW_RETURN_NOT_OK(rounds->Next(&found));
+    if (found.empty()) return Status::OK();
+    for (const Channel* channel : found) {
+      if (!visit(*channel)) return Status::OK();
+    }
   }
-  Merge({}, recent, &recent_at, true, visit);
-  return Status::OK();
 }
 
 Result<int64_t> Snapshot::Count(const ChannelQuery& query) const {

@@ -29,6 +29,8 @@ class Snapshot final : public metadata::Catalogue {
   size_t size() const override;
   Status Find(const metadata::ChannelQuery& query,
               const std::function<bool(const Channel&)>& visit) const override;
+  Result<std::unique_ptr<metadata::Finding>> Begin(
+      const metadata::ChannelQuery& query) const override;
   Result<int64_t> Count(const metadata::ChannelQuery& query) const override;
   const Channel* Get(std::string_view name,
                      const std::optional<std::string>& replay_id) const override;
@@ -40,6 +42,7 @@ class Snapshot final : public metadata::Catalogue {
                   const std::function<void(const Channel&)>& visit) const;
 
  private:
+  class Rounds;
   using Index = std::shared_ptr<const ChannelIndex>;
   Snapshot(Index base, Index recent, std::vector<uint32_t> hidden)
       : base_(std::move(base)), recent_(std::move(recent)), hidden_(std::move(hidden)) {}
