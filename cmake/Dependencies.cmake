@@ -14,6 +14,12 @@ set_target_properties(PkgConfig::RE2 PROPERTIES INTERFACE_COMPILE_OPTIONS "")
 pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(HDF5 REQUIRED IMPORTED_TARGET hdf5)
 pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
+pkg_check_modules(LIBCRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+# librdkafka needs OpenSSL, and the wheel's libparquet exports one of its own: whichever comes
+# first in a program is called by all, and Debian's crashes inside another's tables. Named
+# first by whoever links librdkafka, Debian's has its own.
+set_property(TARGET PkgConfig::RDKAFKA APPEND PROPERTY INTERFACE_LINK_OPTIONS
+  "SHELL:-Wl,--push-state,--no-as-needed -lssl -lcrypto -Wl,--pop-state")
 pkg_check_modules(TOMLPLUSPLUS REQUIRED tomlplusplus)  # used as headers only
 if(CARRYALL_TESTS)
   find_package(GTest REQUIRED)
