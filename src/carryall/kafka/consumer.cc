@@ -141,6 +141,13 @@ Status Consumer::StartTopic(const Assignment& assignment, const Start& start) {
 }
 
 void Consumer::Unassign(const std::vector<std::string>& topics) {
+  // A pause outlives the end of reading, and would silence the topic when it starts anew.
+  std::vector<std::string> paused;
+  for (const std::string& name : topics) {
+    const auto at = topics_.find(name);
+    if (at != topics_.end() && at->second->paused) paused.push_back(name);
+  }
+  (void)SetPaused(paused, false);
   for (const std::string& name : topics) {
     const auto at = topics_.find(name);
     if (at == topics_.end()) continue;
@@ -267,6 +274,7 @@ void Consumer::Take(rd_kafka_message_t* raw, Polled* out) {
 
 void Consumer::TakeError(Topic* topic, const rd_kafka_message_t& raw, Polled* out) {
   if (raw.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    handle_->NoteAnswer();
     // Also after records that nobody sees, e.g. the end of a transaction.
     topic->next = std::max(topic->next, raw.offset);
     out->events.push_back({TopicEvent::Kind::kEnd, topic->tag, raw.offset, {}});

@@ -176,6 +176,12 @@ TEST_F(ConsumerTest, APausedTopicGoesOnWhereItWas) {
   ASSERT_TRUE(consumer->Resume({"a"}).ok());
   seen = Read(consumer.get(), Messages(1, 2));
   EXPECT_THAT(seen[1].messages, ElementsAre("1:2", "2:3"));
+
+  // One that is read anew is not paused.
+  ASSERT_TRUE(consumer->Pause({"a"}).ok());
+  ASSERT_TRUE(consumer->Assign({{"a", Position::Oldest(), 3}}, Soon()).ok());
+  seen = Read(consumer.get(), Messages(3, 3));
+  EXPECT_THAT(seen[3].messages, ElementsAre("0:1", "1:2", "2:3"));
 }
 
 TEST_F(ConsumerTest, ATopicThatIsNotThereIsItsOwnProblem) {

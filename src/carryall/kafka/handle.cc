@@ -33,7 +33,8 @@ Result<std::string> PlainBrokers(const std::string& text) {
 
 Status CheckFromServer(const Properties& properties) {
   for (const auto& [name, value] : properties) {
-    for (const std::string_view refused : {"plugin.", "sasl.kerberos.", "ssl.engine."}) {
+    for (const std::string_view refused :
+         {"plugin.", "sasl.kerberos.", "ssl.engine.", "ssl.providers"}) {
       if (!name.starts_with(refused)) continue;
       return Error(ErrorKind::kPermissionDenied,
                    "a server may not set the Kafka property {}: it runs programs", name);

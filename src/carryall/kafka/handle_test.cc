@@ -37,8 +37,8 @@ TEST(ConfigTest, WhatLibrdkafkaRefusesIsNamed) {
 }
 
 TEST(ConfigTest, AServerCannotMakeUsRunPrograms) {
-  for (const char* name :
-       {"plugin.library.paths", "sasl.kerberos.kinit.cmd", "ssl.engine.location"}) {
+  for (const char* name : {"plugin.library.paths", "sasl.kerberos.kinit.cmd",
+                           "ssl.engine.location", "ssl.providers"}) {
     const auto made = Handle::Make(RD_KAFKA_PRODUCER, Config(),
                                    {"127.0.0.1:9", "test", {{name, "/bin/true"}}, {}});
     EXPECT_EQ(KindOf(made.status()), ErrorKind::kPermissionDenied) << name;
