@@ -2,6 +2,7 @@
 
 #include <arrow/array.h>
 #include <arrow/builder.h>
+#include <arrow/util/align_util.h>
 
 #include <array>
 #include <limits>
@@ -276,7 +277,12 @@ Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> EncodeMetadata(
 
 Result<std::vector<Channel>> DecodeMetadata(const arrow::RecordBatch& batch) {
   ARROW_RETURN_NOT_OK(ValidateFully(batch));
-  ARROW_ASSIGN_OR_RAISE(const Columns columns, Columns::Find(batch));
+  // gRPC puts a body anywhere; it is read through Arrow's typed arrays.
+  ARROW_ASSIGN_OR_RAISE(
+      const auto aligned,
+      arrow::util::EnsureAlignment(batch.Slice(0), arrow::util::kValueAlignment,
+                                   arrow::default_memory_pool()));
+  ARROW_ASSIGN_OR_RAISE(const Columns columns, Columns::Find(*aligned));
   std::vector<Channel> out;
   out.reserve(batch.num_rows());
   for (int64_t row = 0; row < batch.num_rows(); ++row) {
@@ -311,6 +317,20 @@ Result<int64_t> DecodeCount(const arrow::RecordBatch& batch) {
     }
   }
   return out;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> EncodeProperties(
+    const std::map<std::string, std::string>& properties) {
+  const auto keys = std::make_shared<arrow::StringBuilder>();
+  const auto values = std::make_shared<arrow::StringBuilder>();
+  arrow::MapBuilder builder(arrow::default_memory_pool(), keys, values);
+  ARROW_RETURN_NOT_OK(builder.Append());
+  for (const auto& [key, value] : properties) {
+    ARROW_RETURN_NOT_OK(keys->Append(key));
+    ARROW_RETURN_NOT_OK(values->Append(value));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto column, builder.Finish());
+  return arrow::RecordBatch::Make(PublishSchema(), 1, {std::move(column)});
 }
 
 }  // namespace carryall::wire

@@ -4,7 +4,9 @@
 #include <arrow/type.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "carryall/model/channel.h"
@@ -49,5 +51,9 @@ Result<std::vector<Channel>> DecodeMetadata(const arrow::RecordBatch& batch);
 Result<std::shared_ptr<arrow::RecordBatch>> EncodeCount(int64_t count);
 /// The sum of the rows of column `count`; kCorrupt if that is missing, null or negative.
 Result<int64_t> DecodeCount(const arrow::RecordBatch& batch);
+
+/// One row of PublishSchema.
+Result<std::shared_ptr<arrow::RecordBatch>> EncodeProperties(
+    const std::map<std::string, std::string>& properties);
 
 }  // namespace carryall::wire

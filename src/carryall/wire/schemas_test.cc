@@ -200,5 +200,24 @@ TEST(CountTest, WhatIsNoCountIsRefused) {
   }
 }
 
+TEST(PropertiesTest, AreOneRowOfAMap) {
+  for (const auto& properties : std::vector<std::map<std::string, std::string>>{
+           {}, {{"bootstrap.servers", "h1:9092"}, {"linger.ms", ""}}}) {
+    const auto batch = *EncodeProperties(properties);
+    ASSERT_TRUE(batch->ValidateFull().ok());
+    EXPECT_TRUE(batch->schema()->Equals(*PublishSchema()));
+    EXPECT_TRUE(batch->column(0)->type()->Equals(*PublishSchema()->field(0)->type()));
+    ASSERT_EQ(batch->num_rows(), 1);
+    const auto& map = static_cast<const arrow::MapArray&>(*batch->column(0));
+    const auto& keys = static_cast<const arrow::StringArray&>(*map.keys());
+    const auto& values = static_cast<const arrow::StringArray&>(*map.items());
+    std::map<std::string, std::string> read;
+    for (int64_t i = 0; i < map.value_length(0); ++i) {
+      read[keys.GetString(i)] = values.GetString(i);
+    }
+    EXPECT_EQ(read, properties);
+  }
+}
+
 }  // namespace
 }  // namespace carryall::wire
