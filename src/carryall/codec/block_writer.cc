@@ -79,6 +79,27 @@ BlockOwners ShareOwners(const SeriesBlock& block) {
   return std::make_shared<const std::vector<MemoryOwner>>(block.owners());
 }
 
+/// Lets a body be prepared from the one that is written.
+class Watch {
+ public:
+  Watch(const SeriesBlock& block, PreparedBody* prepared, BodyWriter* body)
+      : block_(block), prepared_(prepared) {
+    std::vector<BodyWriter::Copied>* const copied =
+        prepared == nullptr ? nullptr : prepared->Watch(block);
+    watching_ = copied != nullptr;
+    body->Record(copied);
+  }
+  void Finished(const BodyWriter& body, PreparedBody::Times times,
+                const Result<arrow::ipc::IpcPayload>& payload) const {
+    if (watching_ && payload.ok()) prepared_->Remember(block_, body, times, *payload);
+  }
+
+ private:
+  const SeriesBlock& block_;
+  PreparedBody* const prepared_;
+  bool watching_;
+};
+
 Result<arrow::ipc::IpcPayload> Finish(BodyWriter* body, MetaWriter* meta,
                                       arrow::MemoryPool* pool) {
   arrow::ipc::IpcPayload payload;
@@ -109,7 +130,8 @@ int64_t CountMissing(const SampleView& view) {
 }
 
 Result<arrow::ipc::IpcPayload> WriteColumns(const SeriesBlock& block, Duration stride,
-                                            MetaWriter* meta, arrow::MemoryPool* pool) {
+                                            MetaWriter* meta, arrow::MemoryPool* pool,
+                                            PreparedBody* prepared) {
   const int64_t rows =
       std::max<int64_t>(1, (block.duration().ns() + stride.ns() - 1) / stride.ns());
   const int64_t offset_bytes = 4 * (rows + 1);
@@ -126,6 +148,7 @@ Result<arrow::ipc::IpcPayload> WriteColumns(const SeriesBlock& block, Duration s
   }
   ARROW_ASSIGN_OR_RAISE(BodyWriter body,
                         BodyWriter::Make(arena, ShareOwners(block), pool));
+  const Watch watch(block, prepared, &body);
 
   meta->Begin(rows);
   meta->AddNode(rows, 0);
@@ -153,7 +176,9 @@ Result<arrow::ipc::IpcPayload> WriteColumns(const SeriesBlock& block, Duration s
     AppendSamples(view, missing[i], &body);
     EndBuffer(begin, &body, meta);
   }
-  return Finish(&body, meta, pool);
+  auto payload = Finish(&body, meta, pool);
+  watch.Finished(body, {rows, stride}, payload);
+  return payload;
 }
 
 namespace {
@@ -215,7 +240,8 @@ Status WriteRowList(const SeriesBlock& block, std::span<const RowId> rows, DataT
 Result<arrow::ipc::IpcPayload> WriteRows(const SeriesBlock& block,
                                          std::span<const RowId> rows,
                                          std::span<const DataType> types,
-                                         MetaWriter* meta, arrow::MemoryPool* pool) {
+                                         MetaWriter* meta, arrow::MemoryPool* pool,
+                                         PreparedBody* prepared) {
   const auto count = static_cast<int64_t>(rows.size());
   const std::vector<int64_t> missing = CountAllMissing(block);
   int64_t arena =
@@ -229,6 +255,7 @@ Result<arrow::ipc::IpcPayload> WriteRows(const SeriesBlock& block,
   }
   ARROW_ASSIGN_OR_RAISE(BodyWriter body,
                         BodyWriter::Make(arena, ShareOwners(block), pool));
+  const Watch watch(block, prepared, &body);
 
   meta->Begin(count);
   meta->AddNode(count, 0);
@@ -249,7 +276,9 @@ Result<arrow::ipc::IpcPayload> WriteRows(const SeriesBlock& block,
   for (DataType type : types) {
     RETURN_NOT_OK(WriteRowList(block, rows, type, missing, &body, meta));
   }
-  return Finish(&body, meta, pool);
+  auto payload = Finish(&body, meta, pool);
+  watch.Finished(body, {count, Duration()}, payload);
+  return payload;
 }
 
 Result<std::shared_ptr<arrow::Buffer>> JoinBody(const arrow::ipc::IpcPayload& payload,

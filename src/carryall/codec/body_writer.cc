@@ -36,6 +36,10 @@ Result<BodyWriter> BodyWriter::Make(int64_t arena_bytes, BlockOwners owners,
   return BodyWriter(std::move(arena), std::move(owners));
 }
 
+bool BodyWriter::AreZeros(const uint8_t* data) {
+  return data >= g_zeros && data < g_zeros + kZeroBytes;
+}
+
 uint8_t* BodyWriter::Take(int64_t bytes) {
   assert(next_ + bytes <= arena_->data() + arena_->size());
   uint8_t* at = next_;
@@ -76,7 +80,15 @@ void BodyWriter::Drain() {
   if (small_.empty()) return;
   const int64_t bytes = small_bytes_;
   small_bytes_ = 0;
-  kernels::Gather(small_, Take(bytes));
+  uint8_t* const to = Take(bytes);
+  if (copied_ != nullptr) {
+    int64_t at = to - arena_->data();
+    for (const kernels::Run& run : small_) {
+      copied_->push_back({at, run.src, run.bytes});
+      at += run.bytes;
+    }
+  }
+  kernels::Gather(small_, to);
   small_.clear();
   CountCopy(bytes);
 }

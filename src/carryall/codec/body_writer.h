@@ -5,6 +5,7 @@
 #include <arrow/memory_pool.h>
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "carryall/base/status.h"
@@ -27,6 +28,18 @@ std::shared_ptr<arrow::Buffer> ReferTo(const uint8_t* data, int64_t bytes,
 /// Internal to codec.
 class BodyWriter {
  public:
+  struct Piece {
+    const uint8_t* data;
+    int64_t bytes;
+    bool in_arena;
+  };
+  /// Bytes of a block that were copied into the arena.
+  struct Copied {
+    int64_t at;  ///< in the arena
+    const uint8_t* src;
+    int64_t bytes;
+  };
+
   /// Runs shorter than this are copied.
   static constexpr int64_t kReferenceBytes = 4096;
 
@@ -50,13 +63,15 @@ class BodyWriter {
   /// Puts buffers and lengths into the payload.
   void Finish(arrow::ipc::IpcPayload* payload);
 
- private:
-  struct Piece {
-    const uint8_t* data;
-    int64_t bytes;
-    bool in_arena;
-  };
+  /// From the start: notes what was copied.
+  void Record(std::vector<Copied>* copied) { copied_ = copied; }
+  /// After Finish.
+  const std::vector<Piece>& pieces() const { return pieces_; }
+  std::span<const uint8_t> arena() const { return {arena_->data(), next_}; }
+  /// Whether these bytes are nobody's but zeros.
+  static bool AreZeros(const uint8_t* data);
 
+ private:
   BodyWriter(std::shared_ptr<arrow::Buffer> arena, BlockOwners owners)
       : arena_(std::move(arena)),
         owners_(std::move(owners)),
@@ -77,6 +92,7 @@ class BodyWriter {
   const uint8_t* run_ = nullptr;
   int64_t run_bytes_ = 0;
   std::vector<Piece> pieces_;
+  std::vector<Copied>* copied_ = nullptr;
 };
 
 }  // namespace carryall::codec

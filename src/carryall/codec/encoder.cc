@@ -28,11 +28,17 @@ class Encoder final : public StreamEncoder {
 
   Result<arrow::ipc::IpcPayload> Encode(const SeriesBlock& block) override {
     RETURN_NOT_OK(CheckChannels(block));
+    PreparedBody* const prepared = codec_ == nullptr ? &prepared_ : nullptr;
+    if (prepared != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(auto known, prepared->Write(block, options_.pool));
+      if (known) return std::move(*known);
+    }
     RETURN_NOT_OK(CheckViews(block));
     Result<arrow::ipc::IpcPayload> payload =
         options_.form == Form::kColumn
-            ? WriteColumns(block, options_.stride, &meta_, options_.pool)
-            : WriteRows(block, RowsToSend(block), types_, &meta_, options_.pool);
+            ? WriteColumns(block, options_.stride, &meta_, options_.pool, prepared)
+            : WriteRows(block, RowsToSend(block), types_, &meta_, options_.pool,
+                        prepared);
     if (payload.ok() && codec_ != nullptr) return Compress(*payload);
     return payload;
   }
@@ -137,6 +143,7 @@ class Encoder final : public StreamEncoder {
   std::shared_ptr<const ChannelSet> channels_;
   std::shared_ptr<arrow::Schema> schema_;
   MetaWriter meta_;
+  PreparedBody prepared_;
   EncodeOptions options_;
   std::vector<DataType> types_;
   std::shared_ptr<arrow::util::Codec> codec_;

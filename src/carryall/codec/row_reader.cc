@@ -34,7 +34,7 @@ Status RowReader::Read(const RowBatch& batch, const MemoryOwner& owner,
     return Error(ErrorKind::kCorrupt, "block at {} lasts beyond the end of time", time);
   }
   out->emplace_back(GpsTime::FromNs(time), duration_, channels_, Views(batch),
-                    std::vector<MemoryOwner>{owner});
+                    OwnerList(MemoryOwner(owner)));
   return Status::OK();
 }
 

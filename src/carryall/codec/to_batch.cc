@@ -1,6 +1,4 @@
 #include <arrow/array/data.h>
-#include <arrow/io/memory.h>
-#include <arrow/ipc/dictionary.h>
 #include <arrow/record_batch.h>
 
 #include <algorithm>
@@ -9,7 +7,7 @@
 #include "carryall/codec/bytes.h"
 #include "carryall/codec/copy_counter.h"
 #include "carryall/codec/encoder.h"
-#include "carryall/codec/stream_shape.h"
+#include "carryall/codec/row_message_writer.h"
 #include "carryall/kernels/bitmap.h"
 
 namespace carryall::codec {
@@ -135,35 +133,22 @@ Result<std::shared_ptr<arrow::Buffer>> ToRowMessage(const SeriesBlock& block,
                  block.size(), ids.size());
   }
   const DataType type = block.view(0).data_type;
-  std::vector<RowId> rows;
+  const std::vector<SampleView> views = block.views();
+  std::vector<MessageRow> rows;
   for (size_t i = 0; i < ids.size(); ++i) {
-    rows.push_back({ids[i], static_cast<int32_t>(i)});
-    if (block.view(i).data_type != type) {
+    rows.push_back({ids[i], views[i].length});
+    if (views[i].data_type != type) {
       return Error(ErrorKind::kInvalidArgument,
                    "channels of one message have different types: {} is {}, expected {}",
-                   (*block.channels())[i].name, Name(block.view(i).data_type),
-                   Name(type));
+                   (*block.channels())[i].name, Name(views[i].data_type), Name(type));
     }
   }
-  const auto schema = PlainRowSchema(type);
-  arrow::MemoryPool* pool = arrow::default_memory_pool();
-  ARROW_ASSIGN_OR_RAISE(MetaWriter meta, MetaWriter::Make(schema));
-  ARROW_ASSIGN_OR_RAISE(const auto batch,
-                        WriteRows(block, rows, {&type, 1}, &meta, pool));
-  const auto options = arrow::ipc::IpcWriteOptions::Defaults();
-  arrow::ipc::IpcPayload head;
-  const arrow::ipc::DictionaryFieldMapper no_dictionaries;
-  RETURN_NOT_OK(arrow::ipc::GetSchemaPayload(*schema, options, no_dictionaries, &head));
-  ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create(
-                                       arrow::ipc::GetPayloadSize(head) +
-                                       arrow::ipc::GetPayloadSize(batch) + 64));
-  ARROW_ASSIGN_OR_RAISE(
-      auto writer, arrow::ipc::internal::MakePayloadStreamWriter(sink.get(), options));
-  RETURN_NOT_OK(writer->Start());
-  RETURN_NOT_OK(writer->WritePayload(head));
-  RETURN_NOT_OK(writer->WritePayload(batch));
-  RETURN_NOT_OK(writer->Close());
-  return sink->Finish();
+  ARROW_ASSIGN_OR_RAISE(auto writer, RowMessageWriter::Make(type, std::move(rows)));
+  ARROW_ASSIGN_OR_RAISE(auto message,
+                        arrow::AllocateResizableBuffer(writer.size(/*gaps=*/true)));
+  const int64_t size = writer.Write(block.time(), views, message->mutable_data());
+  RETURN_NOT_OK(message->Resize(size, /*shrink_to_fit=*/false));
+  return std::shared_ptr<arrow::Buffer>(std::move(message));
 }
 
 }  // namespace carryall::codec
