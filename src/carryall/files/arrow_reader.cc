@@ -20,7 +20,8 @@ constexpr int64_t kSmallFileBytes = int64_t{64} << 20;
 
 // Arrow's readers name neither file nor kind.
 Status Damaged(const Status& status, const std::string& path) {
-  if (status.ok()) return status;
+  // A stream whose reader was told to stop is not damaged.
+  if (status.ok() || KindOf(status) == ErrorKind::kCancelled) return status;
   const ErrorKind kind = status.IsOutOfMemory() || status.IsCapacityError()
                              ? ErrorKind::kResourceExhausted
                              : ErrorKind::kCorrupt;
@@ -102,33 +103,26 @@ class ArrowReader final : public BlockReader {
             options.pool,
             std::min(options.max_batch_bytes,
                      std::max(kSmallFileBytes, file_bytes * kMaxExpansion)))) {}
+  /// Of a stream nobody knows the length.
+  ArrowReader(std::string name, const ReaderOptions& options)
+      : path_(std::move(name)),
+        pool_(std::make_shared<BatchPool>(options.pool, options.max_batch_bytes)) {}
+
+  Status InitStream(std::shared_ptr<arrow::io::InputStream> stream) {
+    auto reader =
+        arrow::ipc::RecordBatchStreamReader::Open(std::move(stream), ReadOptions());
+    ARROW_RETURN_NOT_OK(Damaged(reader.status(), path_));
+    stream_ = *reader;
+    return InitSchema(*stream_->schema());
+  }
 
   Status Init(bool stream) {
     ARROW_ASSIGN_OR_RAISE(file_, InputFile::Open(path_, &pool_->capped));
-    arrow::ipc::IpcReadOptions options;
-    options.memory_pool = &pool_->capped;
-    options.use_threads = false;
-    std::shared_ptr<arrow::Schema> schema;
-    if (stream) {
-      auto reader = arrow::ipc::RecordBatchStreamReader::Open(file_, options);
-      ARROW_RETURN_NOT_OK(Damaged(reader.status(), path_));
-      stream_ = *reader;
-      schema = stream_->schema();
-    } else {
-      auto reader = arrow::ipc::RecordBatchFileReader::Open(file_, options);
-      ARROW_RETURN_NOT_OK(Damaged(reader.status(), path_));
-      reader_ = *reader;
-      schema = reader_->schema();
-    }
-    auto series = ReadSchema(*schema);
-    ARROW_RETURN_NOT_OK(WithContext(series.status(), path_));
-    series_ = std::move(*series);
-    std::vector<Channel> channels;
-    for (const FileSeries& entry : series_) channels.push_back(entry.channel);
-    auto set = ChannelSet::Make(std::move(channels));
-    ARROW_RETURN_NOT_OK(WithContext(set.status(), path_));
-    channels_ = *set;
-    return Status::OK();
+    if (stream) return InitStream(file_);
+    auto reader = arrow::ipc::RecordBatchFileReader::Open(file_, ReadOptions());
+    ARROW_RETURN_NOT_OK(Damaged(reader.status(), path_));
+    reader_ = *reader;
+    return InitSchema(*reader_->schema());
   }
 
   const std::vector<FileSeries>& series() const override { return series_; }
@@ -152,6 +146,25 @@ class ArrowReader final : public BlockReader {
   }
 
  private:
+  arrow::ipc::IpcReadOptions ReadOptions() {
+    arrow::ipc::IpcReadOptions options;
+    options.memory_pool = &pool_->capped;
+    options.use_threads = false;
+    return options;
+  }
+
+  Status InitSchema(const arrow::Schema& schema) {
+    auto series = ReadSchema(schema);
+    ARROW_RETURN_NOT_OK(WithContext(series.status(), path_));
+    series_ = std::move(*series);
+    std::vector<Channel> channels;
+    for (const FileSeries& entry : series_) channels.push_back(entry.channel);
+    auto set = ChannelSet::Make(std::move(channels));
+    ARROW_RETURN_NOT_OK(WithContext(set.status(), path_));
+    channels_ = *set;
+    return Status::OK();
+  }
+
   Result<std::shared_ptr<arrow::RecordBatch>> NextBatch() {
     std::shared_ptr<arrow::RecordBatch> batch;
     if (stream_ != nullptr) {
@@ -243,6 +256,14 @@ Result<std::unique_ptr<BlockReader>> OpenArrow(const std::string& path,
                                                const ReaderOptions& options) {
   auto reader = std::make_unique<ArrowReader>(path, file_bytes, options);
   ARROW_RETURN_NOT_OK(reader->Init(stream));
+  return reader;
+}
+
+Result<std::unique_ptr<BlockReader>> OpenArrowStream(
+    std::shared_ptr<arrow::io::InputStream> stream, const std::string& name,
+    const ReaderOptions& options) {
+  auto reader = std::make_unique<ArrowReader>(name, options);
+  ARROW_RETURN_NOT_OK(reader->InitStream(std::move(stream)));
   return reader;
 }
 

@@ -69,4 +69,10 @@ Result<std::unique_ptr<BlockReader>> BlockReader::Open(const std::string& path,
   return OpenArrow(path, input.bytes, input.content == Content::kArrowStream, options);
 }
 
+Result<std::unique_ptr<BlockReader>> BlockReader::FromStream(
+    std::shared_ptr<arrow::io::InputStream> stream, const std::string& name,
+    ReaderOptions options) {
+  return OpenArrowStream(std::move(stream), name, options);
+}
+
 }  // namespace carryall::files

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <arrow/io/type_fwd.h>
 #include <arrow/memory_pool.h>
 
 #include <cstdint>
@@ -42,6 +43,11 @@ class BlockReader {
   /// (damaged), kResourceExhausted (claims more than the caps).
   static Result<std::unique_ptr<BlockReader>> Open(const std::string& path,
                                                    ReaderOptions options = {});
+
+  /// An Arrow IPC stream as it comes; `name` is what errors call it.
+  static Result<std::unique_ptr<BlockReader>> FromStream(
+      std::shared_ptr<arrow::io::InputStream> stream, const std::string& name,
+      ReaderOptions options = {});
 
   /// What the file holds.
   virtual const std::vector<FileSeries>& series() const = 0;
