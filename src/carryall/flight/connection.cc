@@ -19,8 +19,8 @@ using arrow::flight::internal::ClientTransport;
 // Above the five minutes that gRPC servers allow between pings by default.
 constexpr int kKeepaliveTimeMs = 315'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
-// Received ahead of the reader. Left to itself gRPC lets this grow until results of 100 MB
-// come with a third more of memory; over a way of 50 ms this still carries 80 MB/s.
+// Received ahead of the reader. Left to itself gRPC lets this grow until results of 100
+// MB come with a third more of memory; over a way of 50 ms this still carries 80 MB/s.
 constexpr int kReceiveAheadBytes = 4 << 20;
 
 // gRPC's own deadline is a backstop to ours, which comes first.
@@ -237,6 +237,14 @@ Result<std::unique_ptr<arrow::flight::internal::ClientDataStream>> Connection::D
   ARROW_RETURN_NOT_OK(FromFlightStatus(
       transport_->DoGet(CallOptions(headers), arrow::flight::Ticket(ticket), &stream),
       url_));
+  return stream;
+}
+
+Result<std::unique_ptr<arrow::flight::internal::ClientDataStream>> Connection::DoExchange(
+    const Headers& headers) {
+  std::unique_ptr<arrow::flight::internal::ClientDataStream> stream;
+  ARROW_RETURN_NOT_OK(
+      FromFlightStatus(transport_->DoExchange(CallOptions(headers), &stream), url_));
   return stream;
 }
 

@@ -66,6 +66,10 @@ class Connection {
   Result<std::unique_ptr<arrow::flight::internal::ClientDataStream>> DoGet(
       const std::string& ticket, const Headers& headers);
 
+  /// Starts a DoExchange in the same way; nothing has been sent yet.
+  Result<std::unique_ptr<arrow::flight::internal::ClientDataStream>> DoExchange(
+      const Headers& headers);
+
  private:
   Connection(std::string url, std::optional<std::string> token)
       : url_(std::move(url)), token_(std::move(token)) {}

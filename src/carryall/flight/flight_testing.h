@@ -110,6 +110,10 @@ class FakeServer final : public arrow::flight::FlightServerBase {
   std::string plan_metadata;
   std::function<Result<StreamPtr>(const std::string& ticket)> on_get;
   std::function<Result<std::string>(const std::string& type)> on_action;
+  /// The answer to the batches of a DoExchange, with their schema.
+  std::function<Result<arrow::RecordBatchVector>(const std::string& command,
+                                                 const arrow::RecordBatchVector& sent)>
+      on_exchange;
 
   static std::unique_ptr<FakeServer> Start() {
     auto server = std::make_unique<FakeServer>();
@@ -177,6 +181,19 @@ class FakeServer final : public arrow::flight::FlightServerBase {
     all[0].body = arrow::Buffer::FromString(*body);
     *results = std::make_unique<arrow::flight::SimpleResultStream>(std::move(all));
     return Status::OK();
+  }
+  Status DoExchange(const arrow::flight::ServerCallContext& context,
+                    std::unique_ptr<arrow::flight::FlightMessageReader> reader,
+                    std::unique_ptr<arrow::flight::FlightMessageWriter> writer) override {
+    Note(context);
+    ARROW_ASSIGN_OR_RAISE(const auto schema, reader->GetSchema());
+    ARROW_ASSIGN_OR_RAISE(const auto sent, reader->ToRecordBatches());
+    auto answer = on_exchange(reader->descriptor().cmd, sent);
+    if (!answer.ok()) return ToFlightStatus(answer.status());
+    ARROW_RETURN_NOT_OK(writer->Begin(schema));
+    for (const auto& batch : *answer)
+      ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));
+    return writer->Close();
   }
 
  private:

@@ -198,8 +198,7 @@ Status MessageReader::ReadFrom(Shared& shared, const std::string& url) {
   }
   shared.Enter(Stage::kConnecting);
   ARROW_ASSIGN_OR_RAISE(auto lease, shared.pool->Acquire(url));
-  ARROW_ASSIGN_OR_RAISE(const auto stream,
-                        lease->DoGet(shared.sink->ticket(), shared.options.headers));
+  ARROW_ASSIGN_OR_RAISE(const auto stream, Open(shared, *lease.connection()));
   {
     std::lock_guard lock(shared.mutex);
     shared.stream = stream.get();
@@ -222,9 +221,24 @@ Status MessageReader::ReadFrom(Shared& shared, const std::string& url) {
   return Status::OK();
 }
 
+Result<std::unique_ptr<ClientDataStream>> MessageReader::Open(Shared& shared,
+                                                              Connection& connection) {
+  const ReadOptions& options = shared.options;
+  if (options.upload.empty()) {
+    return connection.DoGet(shared.sink->ticket(), options.headers);
+  }
+  return connection.DoExchange(options.headers);
+}
+
 Result<bool> MessageReader::ReadStream(Shared& shared, ClientDataStream& stream) {
   bool began = false;
   shared.Enter(Stage::kAnswer);
+  for (const auto& payload : shared.options.upload) {
+    // A server that wants no more says why when it is read.
+    const auto sent = stream.WriteData(payload);
+    if (!sent.ok() || !*sent) break;
+  }
+  if (!shared.options.upload.empty()) (void)stream.WritesDone();
   for (FlightData data; stream.ReadData(&data); data = FlightData()) {
     shared.Enter(Stage::kIdle);
     if (shared.stopped()) return began;

@@ -41,7 +41,9 @@ class MessageSink {
 
 struct ReadOptions {
   std::vector<std::string> urls;  ///< replicas, in the order to try them
-  std::string what;               ///< what is read, for messages: "X1:A +3 more"
+  /// Not empty: a DoExchange that sends this, and then reads.
+  std::vector<arrow::flight::FlightPayload> upload;
+  std::string what;  ///< what is read, for messages: "X1:A +3 more"
   Headers headers;
   Duration connect_timeout = Duration::FromSeconds(5);
   Duration answer_timeout = Duration::FromSeconds(30);  ///< until the first message
@@ -49,8 +51,8 @@ struct ReadOptions {
   SteadyTime silent_until{};  ///< silence before this counts for nothing
 };
 
-/// Reads one Flight endpoint on a thread of its own: DoGet at the first location that
-/// answers, the schema, then every message as it came, into a sink.
+/// Reads one Flight endpoint on a thread of its own: DoGet (or DoExchange) at the first
+/// location that answers, the schema, then every message as it came, into a sink.
 ///
 /// Where a location is unavailable or its connection breaks, it goes on at the next one
 /// if the sink can resume. A stream that ends well before the sink is complete (a server
@@ -86,6 +88,8 @@ class MessageReader {
   static void Run(const std::shared_ptr<Shared>& shared);
   static Status ReadLocations(Shared& shared);
   static Status ReadFrom(Shared& shared, const std::string& url);
+  static Result<std::unique_ptr<arrow::flight::internal::ClientDataStream>> Open(
+      Shared& shared, Connection& connection);
   /// Whether there was a schema.
   static Result<bool> ReadStream(Shared& shared,
                                  arrow::flight::internal::ClientDataStream& stream);
