@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "carryall/backend/registrar.h"
 #include "carryall/base/clock.h"
 #include "carryall/metadata/catalogue.h"
 #include "carryall/model/series_block.h"
@@ -29,6 +30,9 @@ struct StreamRequest {
   std::optional<GpsTime> end;    ///< nothing: for ever
   std::optional<std::string> replay_id;
   std::optional<std::pair<GpsTime, GpsTime>> replay_window;
+  /// How long after its end a stride may be late before it is a gap; nothing: as the
+  /// channels declare. For backends whose data may be late.
+  std::optional<Duration> latency;
   /// Strides one block may span where data are already there; live data come one stride
   /// at a time, at once.
   int64_t max_strides = 1;
@@ -65,6 +69,8 @@ class Backend {
   /// The channels there are now. A snapshot: immutable, may be replaced by Reload.
   virtual std::shared_ptr<const metadata::Catalogue> catalogue() const = 0;
   virtual Result<std::unique_ptr<BlockSource>> Stream(StreamRequest request) = 0;
+  /// Where publishers register; nullptr if nobody publishes to this backend.
+  virtual Registrar* registrar() { return nullptr; }
   /// Re-reads what can change at run time. On error the old state stays.
   virtual Status Reload() { return Status::OK(); }
 };

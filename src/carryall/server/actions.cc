@@ -77,6 +77,9 @@ std::string ServerInfoJson(const Identity& identity, const ScopeMap& map) {
   out["backend"] = identity.backend_name;
   out["backend_version"] = identity.version;
   out["capabilities"] = {"find", "count", "describe", "stream"};
+  if (identity.publishes) {
+    out["capabilities"].insert(out["capabilities"].end(), {"publish", "partition"});
+  }
   out["domains"] = domains;
   out["auth"] = false;
   out["auth_mode"] = nullptr;

@@ -10,6 +10,7 @@ namespace carryall::server {
 struct Identity {
   std::string version;  ///< of server, client library and backends: they are one
   std::string backend_name;
+  bool publishes = false;  ///< publishers can register
 };
 
 /// The JSON bodies of the actions (protocol 1.10).

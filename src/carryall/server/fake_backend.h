@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,6 +52,7 @@ struct FakeBehaviour {
   bool silent = false;      ///< says nothing but that it is alive
   int64_t fail_after = -1;  ///< blocks until an error; -1: never
   int64_t heartbeat_every = 0;
+  backend::Registrar* registrar = nullptr;
 };
 
 class FakeSource final : public backend::BlockSource {
@@ -115,8 +117,14 @@ class FakeBackend final : public backend::Backend {
   std::string_view name() const override { return "fake"; }
   backend::Retention retention() const override { return {}; }
   std::shared_ptr<const metadata::Catalogue> catalogue() const override {
+    std::lock_guard lock(mutex_);
     return catalogue_;
   }
+  void SetChannels(std::vector<Channel> channels) {
+    std::lock_guard lock(mutex_);
+    catalogue_ = *metadata::Catalogue::Make(std::move(channels));
+  }
+  backend::Registrar* registrar() override { return behaviour_.registrar; }
   Result<std::unique_ptr<backend::BlockSource>> Stream(
       backend::StreamRequest request) override {
     return std::make_unique<FakeSource>(std::move(request), behaviour_);
@@ -128,6 +136,7 @@ class FakeBackend final : public backend::Backend {
   int reloads() const { return reloads_.load(); }
 
  private:
+  mutable std::mutex mutex_;
   std::shared_ptr<const metadata::Catalogue> catalogue_;
   FakeBehaviour behaviour_;
   std::atomic<int> reloads_{0};

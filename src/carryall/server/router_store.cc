@@ -70,6 +70,13 @@ std::shared_ptr<const Router> RouterStore::router() const {
   return router_;
 }
 
+bool RouterStore::Refresh() {
+  std::lock_guard loading(load_mutex_);
+  if (local_ || backend_->catalogue() == catalogue_) return false;
+  UseCatalogue(backend_->catalogue());
+  return true;
+}
+
 Status RouterStore::Load() {
   std::lock_guard loading(load_mutex_);
   const std::shared_ptr<const metadata::Catalogue> catalogue = backend_->catalogue();
@@ -87,9 +94,13 @@ Status RouterStore::Load() {
       if (local_) WarnAboutDomains(map_.servers[*local_], *catalogue, file_);
     }
   }
-  if (!changed && (local_ || catalogue == catalogue_)) return Status::OK();
-  catalogue_ = catalogue;
+  if (changed || (!local_ && catalogue != catalogue_)) UseCatalogue(catalogue);
   loaded_ = true;
+  return Status::OK();
+}
+
+void RouterStore::UseCatalogue(std::shared_ptr<const metadata::Catalogue> catalogue) {
+  catalogue_ = std::move(catalogue);
   ScopeMap map = map_;
   size_t local = 0;
   if (local_) {
@@ -97,7 +108,7 @@ Status RouterStore::Load() {
   } else {
     ServerEntry own;
     own.url = wire::kReuseLocation;
-    own.scopes = ScopesOf(*catalogue);
+    own.scopes = ScopesOf(*catalogue_);
     own.retention = backend_->retention();
     local = map.servers.size();
     map.servers.push_back(std::move(own));
@@ -107,7 +118,6 @@ Status RouterStore::Load() {
       router->map().servers.size(), router->map().replays.size(), router->local().url);
   std::lock_guard lock(mutex_);
   router_ = std::move(router);
-  return Status::OK();
 }
 
 void RouterStore::Reload() {

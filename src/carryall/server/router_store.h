@@ -24,6 +24,9 @@ class RouterStore {
 
   std::shared_ptr<const Router> router() const;
 
+  /// Looks whether the backend has other channels now. True if that made another router.
+  bool Refresh();
+
   /// Backend::Reload, then the scope map if it has changed; soon, in a thread of the
   /// store.
   void RequestReload();
@@ -32,6 +35,8 @@ class RouterStore {
   RouterStore(std::shared_ptr<backend::Backend> backend, std::string file, uint16_t port);
   /// Reads the file again if it has changed, and the backend's scopes.
   Status Load();
+  /// Makes the router of the last good map and these channels. Loading.
+  void UseCatalogue(std::shared_ptr<const metadata::Catalogue> catalogue);
   void Reload();
   void Watch(std::stop_token stop);
 

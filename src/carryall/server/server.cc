@@ -22,7 +22,8 @@ Result<std::unique_ptr<Server>> Server::Start(std::shared_ptr<backend::Backend> 
   ARROW_ASSIGN_OR_RAISE(
       auto routers,
       RouterStore::Make(backend, std::move(options.scope_map_file), address.port));
-  Identity identity{std::move(options.version), std::string(backend->name())};
+  Identity identity{std::move(options.version), std::string(backend->name()),
+                    backend->registrar() != nullptr};
   server->service_ = std::make_unique<FlightService>(
       FlightService::Parts{std::move(backend), std::move(routers), std::move(identity),
                            options.limits, options.clock});

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "carryall/server/data_stream.h"
+#include "carryall/server/flight_info.h"
 #include "carryall/server/lookup.h"
 #include "carryall/server/metadata_stream.h"
 #include "carryall/server/open_source.h"
+#include "carryall/server/registration.h"
 #include "carryall/wire/description.h"
 #include "carryall/wire/schemas.h"
 #include "carryall/wire/url.h"
@@ -85,43 +87,8 @@ Result<int64_t> StridesPerBatch(const ChannelSet& channels, Duration stride, int
   return std::clamp<int64_t>(rows, 1, std::max<int64_t>(fit, 1));
 }
 
-// `text` as a pattern that matches just it.
-std::string EscapePattern(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '_' ||
-                       c == ':' || (c & 0x80) != 0;
-    if (!plain) out += '\\';
-    out += c;
-  }
-  return out;
-}
-
-Status PublishUnsupported() {
-  return Error(ErrorKind::kUnsupported, "this backend does not support publishing");
-}
-
 bool IsPublishing(RequestType type) {
   return type == RequestType::kPublish || type == RequestType::kPartition;
-}
-
-Result<std::unique_ptr<af::FlightInfo>> MakeInfo(
-    const arrow::Schema& schema, const std::string& command,
-    const std::vector<PlannedEndpoint>& endpoints, std::string app_metadata = "") {
-  std::vector<af::FlightEndpoint> out;
-  for (const PlannedEndpoint& planned : endpoints) {
-    af::FlightEndpoint& endpoint = out.emplace_back();
-    endpoint.ticket.ticket = wire::SerializeRequest(planned.request);
-    for (const std::string& location : planned.locations) {
-      ARROW_ASSIGN_OR_RAISE(endpoint.locations.emplace_back(),
-                            af::Location::Parse(location));
-    }
-  }
-  ARROW_ASSIGN_OR_RAISE(
-      auto info, af::FlightInfo::Make(schema, af::FlightDescriptor::Path({command}), out,
-                                      /*total_records=*/-1, /*total_bytes=*/-1,
-                                      /*ordered=*/false, std::move(app_metadata)));
-  return std::make_unique<af::FlightInfo>(std::move(info));
 }
 
 }  // namespace
@@ -150,20 +117,27 @@ Status FlightService::GetFlightInfo(const af::ServerCallContext& context,
 Result<FlightService::Info> FlightService::Plan(const Request& request,
                                                 const std::string& command,
                                                 const wire::Accept& accept) const {
-  if (IsPublishing(request.type)) return PublishUnsupported();
-  ARROW_ASSIGN_OR_RAISE(const auto endpoints,
-                        parts_.routers->router()->Plan(request, parts_.clock->Now()));
+  if (IsPublishing(request.type)) {
+    ARROW_ASSIGN_OR_RAISE(const auto schema, SchemaOf(request, codec::Form::kColumn));
+    return MakePlanHere(*schema, command);
+  }
+  auto endpoints = parts_.routers->router()->Plan(request, parts_.clock->Now());
+  // What came into the catalogue since the router was made can be served at once.
+  if (!endpoints.ok() && parts_.routers->Refresh()) {
+    endpoints = parts_.routers->router()->Plan(request, parts_.clock->Now());
+  }
+  ARROW_RETURN_NOT_OK(endpoints.status());
   if (request.type != RequestType::kStream) {
-    ARROW_ASSIGN_OR_RAISE(const auto schema, SchemaOf(request, FormOf(accept.form)));
-    return MakeInfo(*schema, command, endpoints);
+    ARROW_ASSIGN_OR_RAISE(const auto schema, SchemaOf(request, codec::Form::kColumn));
+    return MakePlan(*schema, command, *endpoints);
   }
   ARROW_ASSIGN_OR_RAISE(const auto channels, ChannelsOf(request.stream()));
   std::string description;
   if (accept.describe) {
     ARROW_ASSIGN_OR_RAISE(description, wire::FormatDescription(channels->channels()));
   }
-  return MakeInfo(*codec::StreamSchema(*channels, FormOf(accept.form)), command,
-                  endpoints, std::move(description));
+  return MakePlan(*codec::StreamSchema(*channels, FormOf(accept.form)), command,
+                  *endpoints, std::move(description));
 }
 
 Result<std::shared_ptr<const ChannelSet>> FlightService::ChannelsOf(
@@ -183,9 +157,19 @@ Result<std::shared_ptr<arrow::Schema>> FlightService::SchemaOf(const Request& re
       ARROW_ASSIGN_OR_RAISE(const auto channels, ChannelsOf(request.stream()));
       return codec::StreamSchema(*channels, form);
     }
-    default:
-      return PublishUnsupported();
+    case RequestType::kPublish:
+    case RequestType::kPartition: {
+      ARROW_RETURN_NOT_OK(Registrar().status());
+      return request.type == RequestType::kPublish ? wire::PublishSchema()
+                                                   : wire::PartitionSchema();
+    }
   }
+  return Error(ErrorKind::kInternal, "request type has no schema");
+}
+
+Result<backend::Registrar*> FlightService::Registrar() const {
+  if (backend::Registrar* registrar = parts_.backend->registrar()) return registrar;
+  return Error(ErrorKind::kUnsupported, "this backend does not support publishing");
 }
 
 Status FlightService::PollFlightInfo(const af::ServerCallContext& context,
@@ -231,7 +215,7 @@ Result<FlightService::Stream> FlightService::Get(const Request& request, const C
   }
   const std::shared_ptr<const Router> router = parts_.routers->router();
   ARROW_ASSIGN_OR_RAISE(const auto replay, router->ResolveReplay(request));
-  if (request.type == RequestType::kPublish) return PublishUnsupported();
+  if (request.type == RequestType::kPublish) return GetProperties(request);
   if (replay && replay->id) {
     if (request.type == RequestType::kDescribe) {
       ARROW_RETURN_NOT_OK(
@@ -245,11 +229,12 @@ Result<FlightService::Stream> FlightService::Get(const Request& request, const C
   if (request.type == RequestType::kStream) {
     return GetData(request, replay, std::move(slot), call, context);
   }
-  return GetMetadata(request, std::move(slot));
+  return GetMetadata(request, std::move(slot), call);
 }
 
 Result<FlightService::Stream> FlightService::GetMetadata(const Request& request,
-                                                         StreamSlot slot) const {
+                                                         StreamSlot slot,
+                                                         const Call& call) const {
   const auto catalogue = parts_.backend->catalogue();
   if (request.type == RequestType::kDescribe) {
     const wire::DescribeArgs& args = request.describe();
@@ -259,14 +244,21 @@ Result<FlightService::Stream> FlightService::GetMetadata(const Request& request,
   const metadata::ChannelQuery query = QueryOf(request.find());
   if (request.type == RequestType::kCount) {
     ARROW_ASSIGN_OR_RAISE(const int64_t count, catalogue->Count(query));
-    return MakeCountStream(count, std::move(slot));
+    ARROW_ASSIGN_OR_RAISE(auto batch, wire::EncodeCount(count));
+    return MakeBatchStream(std::move(batch), std::move(slot));
   }
-  std::vector<const Channel*> found;
-  ARROW_RETURN_NOT_OK(catalogue->Find(query, [&](const Channel& channel) {
-    found.push_back(&channel);
-    return true;
-  }));
-  return MakeChannelStream(catalogue, std::move(found), std::move(slot));
+  ARROW_ASSIGN_OR_RAISE(auto finding, catalogue->Begin(query));
+  return MakeFindStream(catalogue, std::move(finding), std::move(slot), call);
+}
+
+Result<FlightService::Stream> FlightService::GetProperties(const Request& request) {
+  ARROW_ASSIGN_OR_RAISE(backend::Registrar* const registrar, Registrar());
+  ARROW_ASSIGN_OR_RAISE(StreamSlot slot, StreamSlot::Take(&counters_, parts_.limits));
+  const wire::PublisherArgs& args = request.publisher();
+  ARROW_ASSIGN_OR_RAISE(const auto properties, registrar->PublisherProperties(
+                                                   args.publisher_id, args.replay_id));
+  ARROW_ASSIGN_OR_RAISE(auto batch, wire::EncodeProperties(properties));
+  return MakeBatchStream(std::move(batch), std::move(slot));
 }
 
 Result<FlightService::Stream> FlightService::GetData(
@@ -305,7 +297,7 @@ Status FlightService::DoPut(const af::ServerCallContext& context,
 
 Status FlightService::DoExchange(const af::ServerCallContext& context,
                                  std::unique_ptr<af::FlightMessageReader> reader,
-                                 std::unique_ptr<af::FlightMessageWriter>) {
+                                 std::unique_ptr<af::FlightMessageWriter> writer) {
   const Call call(context);
   return Answer(call, [&]() -> Status {
     ARROW_ASSIGN_OR_RAISE(const Request request, ParseDescriptor(reader->descriptor()));
@@ -315,7 +307,14 @@ Status FlightService::DoExchange(const af::ServerCallContext& context,
                    "request type is not valid for DoExchange: {}",
                    wire::Name(request.type));
     }
-    return PublishUnsupported();
+    ARROW_ASSIGN_OR_RAISE(backend::Registrar* const registrar, Registrar());
+    ARROW_ASSIGN_OR_RAISE(std::vector<Channel> channels, ReadChannels(reader.get()));
+    const wire::PublisherArgs& args = request.publisher();
+    ARROW_ASSIGN_OR_RAISE(channels, registrar->Register(args.publisher_id, args.replay_id,
+                                                        std::move(channels)));
+    call.Log(LogLevel::kInfo, "registered: publisher={} channels={}",
+             Printable(args.publisher_id, 128), channels.size());
+    return WritePartitions(channels, writer.get());
   });
 }
 
@@ -325,6 +324,7 @@ Status FlightService::DoAction(const af::ServerCallContext& context,
   const Call call(context);
   call.Access(fmt::format("action:{}", action.type));
   return Answer(call, [&]() -> Status {
+    parts_.routers->Refresh();
     const std::shared_ptr<const Router> router = parts_.routers->router();
     std::string json;
     if (action.type == "server-info") {
@@ -357,36 +357,15 @@ Status FlightService::ListActions(const af::ServerCallContext& context,
 }
 
 Status FlightService::ListFlights(const af::ServerCallContext& context,
-                                  const af::Criteria* criteria, Listing* listings) {
+                                  const af::Criteria* criteria,
+                                  std::unique_ptr<af::FlightListing>* listings) {
   const Call call(context);
   call.Access("list_flights");
   return Answer(call, [&]() -> Status {
-    ARROW_ASSIGN_OR_RAISE(*listings, List(criteria));
-    return Status::OK();
+    return MakeListing(*parts_.backend->catalogue(),
+                       criteria == nullptr ? "" : criteria->expression)
+        .Value(listings);
   });
-}
-
-Result<FlightService::Listing> FlightService::List(const af::Criteria* criteria) const {
-  // One flight a domain: the Find that lists its channels. A few domains, however many
-  // channels there are.
-  constexpr size_t kMaxFlights = 1000;
-  std::vector<af::FlightInfo> flights;
-  for (const auto& [domain, subsystems] : parts_.backend->catalogue()->scopes()) {
-    if (criteria != nullptr && !criteria->expression.empty() &&
-        criteria->expression != domain) {
-      continue;
-    }
-    if (flights.size() == kMaxFlights) break;
-    Request request;
-    wire::FindArgs args;
-    args.pattern = EscapePattern(domain) + ":";
-    request.args = std::move(args);
-    ARROW_ASSIGN_OR_RAISE(
-        Info info, MakeInfo(*wire::MetadataSchema(), wire::SerializeRequest(request),
-                            {{request, {std::string(wire::kReuseLocation)}}}));
-    flights.push_back(std::move(*info));
-  }
-  return std::make_unique<af::SimpleFlightListing>(std::move(flights));
 }
 
 }  // namespace carryall::server

@@ -64,7 +64,6 @@ class FlightService final : public arrow::flight::FlightServerBase {
                      std::vector<arrow::flight::ActionType>* actions) override;
 
  private:
-  using Listing = std::unique_ptr<arrow::flight::FlightListing>;
   using Info = std::unique_ptr<arrow::flight::FlightInfo>;
   using Stream = std::unique_ptr<arrow::flight::FlightDataStream>;
 
@@ -72,18 +71,21 @@ class FlightService final : public arrow::flight::FlightServerBase {
   template <typename Body>
   Status Answer(const Call& call, Body&& body);
 
-  Result<Listing> List(const arrow::flight::Criteria* criteria) const;
+  /// Where publishers register; kUnsupported if they cannot.
+  Result<backend::Registrar*> Registrar() const;
   Result<Info> Plan(const wire::Request& request, const std::string& command,
                     const wire::Accept& accept) const;
-  /// The schema of the data that `request` leads to.
   /// What a stream carries, by name.
   Result<std::shared_ptr<const ChannelSet>> ChannelsOf(
       const wire::StreamArgs& args) const;
+  /// The schema of the data that `request` leads to.
   Result<std::shared_ptr<arrow::Schema>> SchemaOf(const wire::Request& request,
                                                   codec::Form form) const;
   Result<Stream> Get(const wire::Request& request, const Call& call,
                      const arrow::flight::ServerCallContext& context);
-  Result<Stream> GetMetadata(const wire::Request& request, StreamSlot slot) const;
+  Result<Stream> GetProperties(const wire::Request& request);
+  Result<Stream> GetMetadata(const wire::Request& request, StreamSlot slot,
+                             const Call& call) const;
   Result<Stream> GetData(const wire::Request& request,
                          const std::optional<ReplayContext>& replay, StreamSlot slot,
                          const Call& call,

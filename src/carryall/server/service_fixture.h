@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "carryall/base/log.h"
 #include "carryall/server/fake_backend.h"
 #include "carryall/server/server.h"
 #include "carryall/wire/request.h"
