@@ -3,7 +3,7 @@
 # `scripts/check layers` (which reads the #include lines).
 set(CARRYALL_FOLDERS
     base model kernels formula codec wire mux metadata catalogue files archive flight kafka
-    client backend backend/mock backend/archive relay server)
+    client backend backend/mock backend/archive relay backend/kafka server)
 
 set(CARRYALL_LAYER_base "")
 set(CARRYALL_LAYER_model base)
@@ -23,4 +23,5 @@ set(CARRYALL_LAYER_backend base model kernels codec wire metadata)
 set(CARRYALL_LAYER_backend/mock base model kernels formula codec wire metadata backend)
 set(CARRYALL_LAYER_backend/archive base model kernels codec wire metadata files archive backend)
 set(CARRYALL_LAYER_relay base model kernels codec wire mux metadata kafka backend)
+set(CARRYALL_LAYER_backend/kafka base model wire metadata catalogue kafka backend relay)
 set(CARRYALL_LAYER_server base model kernels codec wire metadata flight backend)

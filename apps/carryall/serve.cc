@@ -109,12 +109,13 @@ void AddServeCommand(CLI::App& app, GlobalOptions& global) {
       "of 127.0.0.1.");
   AddServeMockCommand(*command, global, *serve);
   AddServeArchiveCommand(*command, global, *serve);
+  AddServeKafkaCommand(*command, global, *serve);
   // Runs after the callback of the backend's command, and keeps the options alive.
   command->callback([serve, &global] {
     if (global.run) return;
     global.run = [] {
       return FailUsage(Error(ErrorKind::kInvalidArgument,
-                             "which backend is to be served? mock or archive"));
+                             "which backend is to be served? mock, archive or kafka"));
     };
   });
 }

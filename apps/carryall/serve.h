@@ -28,5 +28,7 @@ void AddServeMockCommand(CLI::App& serve_command, GlobalOptions& global,
                          const ServeOptions& serve);
 void AddServeArchiveCommand(CLI::App& serve_command, GlobalOptions& global,
                             const ServeOptions& serve);
+void AddServeKafkaCommand(CLI::App& serve_command, GlobalOptions& global,
+                          const ServeOptions& serve);
 
 }  // namespace carryall::apps
