@@ -34,6 +34,15 @@ class ClientImpl final : public Client {
                                         const CallContext& context) override {
     return client::Describe(*session_, args, CallHeaders(), context);
   }
+  Result<wire::Properties> PublishProperties(const wire::PublisherArgs& args,
+                                             const CallContext& context) override {
+    return client::PublishProperties(*session_, args, context);
+  }
+  Result<std::vector<Channel>> Partition(const wire::PublisherArgs& args,
+                                         const std::vector<Channel>& channels,
+                                         const CallContext& context) override {
+    return client::Partition(*session_, args, channels, context);
+  }
 
   Result<SeriesBlock> Fetch(const std::vector<std::string>& channels,
                             const StreamOptions& options,

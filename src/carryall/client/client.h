@@ -10,6 +10,7 @@
 #include "carryall/base/time.h"
 #include "carryall/model/series_block.h"
 #include "carryall/mux/block_mux.h"
+#include "carryall/wire/properties.h"
 #include "carryall/wire/request.h"
 
 namespace carryall::client {
@@ -91,6 +92,15 @@ class Client {
   /// In the order of `args.channels`, each name once.
   virtual Result<std::vector<Channel>> Describe(const wire::DescribeArgs& args,
                                                 const CallContext& context = {}) = 0;
+
+  /// What the server tells a publisher to set its Kafka producer up with (protocol 3.3).
+  virtual Result<wire::Properties> PublishProperties(const wire::PublisherArgs& args,
+                                                     const CallContext& context = {}) = 0;
+  /// Registers channels of a publisher (name, type and rate count) and gives what they
+  /// were assigned to, in the order given.
+  virtual Result<std::vector<Channel>> Partition(const wire::PublisherArgs& args,
+                                                 const std::vector<Channel>& channels,
+                                                 const CallContext& context = {}) = 0;
 
   /// The samples of [start, end) in one block, one allocation a channel, channels in the
   /// order asked for. Time forms as stock's (protocol 4.4): start and end or duration;

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "carryall/client/batch_inbox.h"
+#include "carryall/flight/upload.h"
 #include "carryall/wire/schemas.h"
 
 namespace carryall::client {
@@ -16,7 +17,8 @@ using OnBatch = std::function<Result<bool>(const arrow::RecordBatch&)>;
 /// batches back; its error is the result in the end.
 Status ReadAll(const Session& session, const std::vector<Endpoint>& endpoints,
                const std::string& what, const flight::Headers& headers, bool can_resume,
-               const OnBatch& on_batch, const CallContext& context) {
+               const OnBatch& on_batch, const CallContext& context,
+               const std::vector<arrow::flight::FlightPayload>& upload = {}) {
   const auto inbox = std::make_shared<BatchInbox>();
   std::vector<std::unique_ptr<flight::MessageReader>> readers;
   struct Closer {
@@ -32,6 +34,7 @@ Status ReadAll(const Session& session, const std::vector<Endpoint>& endpoints,
   for (const Endpoint& endpoint : endpoints) {
     auto options = session.ReadOptions(endpoint, what, headers);
     options.silence_timeout = session.options().answer_timeout;
+    options.upload = upload;
     readers.push_back(flight::MessageReader::Start(
         session.pool(), std::move(options),
         BatchInbox::SinkFor(inbox, readers.size(), endpoint.ticket, can_resume)));
@@ -154,6 +157,59 @@ Result<std::vector<Channel>> Describe(const Session& session,
                  NameSome(missing));
   }
   return described;
+}
+
+Result<wire::Properties> PublishProperties(const Session& session,
+                                           const wire::PublisherArgs& args,
+                                           const CallContext& context) {
+  const flight::Headers headers = CallHeaders();
+  const wire::Request request{wire::RequestType::kPublish, args, std::nullopt};
+  ARROW_ASSIGN_OR_RAISE(const auto endpoints, session.Plan(request, headers, context));
+  wire::Properties all;
+  const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
+    ARROW_ASSIGN_OR_RAISE(auto some, wire::DecodeProperties(batch));
+    some.merge(all);
+    all = std::move(some);
+    return true;
+  };
+  ARROW_RETURN_NOT_OK(ReadAll(session, endpoints,
+                              "properties of publisher " + args.publisher_id, headers,
+                              /*can_resume=*/true, on_batch, context));
+  return all;
+}
+
+Result<std::vector<Channel>> Partition(const Session& session,
+                                       const wire::PublisherArgs& args,
+                                       const std::vector<Channel>& channels,
+                                       const CallContext& context) {
+  const flight::Headers headers = CallHeaders();
+  // Who answers for the publisher answers for its channels.
+  ARROW_ASSIGN_OR_RAISE(
+      auto endpoints,
+      session.Plan({wire::RequestType::kPublish, args, std::nullopt}, headers, context));
+  if (endpoints.empty()) {
+    return Error(ErrorKind::kNoEndpoint, "{}: no server for publisher {}", session.url(),
+                 args.publisher_id);
+  }
+  endpoints.resize(1);
+  ARROW_ASSIGN_OR_RAISE(const auto rows,
+                        wire::EncodeMetadata(channels, wire::PartitionSchema()));
+  ARROW_ASSIGN_OR_RAISE(
+      const auto upload,
+      flight::MakeUpload(
+          wire::SerializeRequest({wire::RequestType::kPartition, args, std::nullopt}),
+          wire::PartitionSchema(), rows));
+  std::vector<Channel> assigned;
+  const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
+    ARROW_ASSIGN_OR_RAISE(auto some, wire::DecodeMetadata(batch));
+    assigned.insert(assigned.end(), std::make_move_iterator(some.begin()),
+                    std::make_move_iterator(some.end()));
+    return true;
+  };
+  ARROW_RETURN_NOT_OK(ReadAll(session, endpoints,
+                              "registration of publisher " + args.publisher_id, headers,
+                              /*can_resume=*/false, on_batch, context, upload));
+  return assigned;
 }
 
 }  // namespace carryall::client

@@ -16,4 +16,12 @@ Result<std::vector<Channel>> Describe(const Session& session,
                                       const flight::Headers& headers,
                                       const CallContext& context);
 
+Result<wire::Properties> PublishProperties(const Session& session,
+                                           const wire::PublisherArgs& args,
+                                           const CallContext& context);
+Result<std::vector<Channel>> Partition(const Session& session,
+                                       const wire::PublisherArgs& args,
+                                       const std::vector<Channel>& channels,
+                                       const CallContext& context);
+
 }  // namespace carryall::client
