@@ -33,6 +33,7 @@ void AddScopeMapCommand(CLI::App& app, GlobalOptions& options);
 void AddReplaysCommand(CLI::App& app, GlobalOptions& options);
 void AddServeCommand(CLI::App& app, GlobalOptions& options);
 void AddImportCommand(CLI::App& app, GlobalOptions& options);
+void AddPublishCommand(CLI::App& app, GlobalOptions& options);
 void AddCompletionCommand(CLI::App& app, GlobalOptions& options);
 
 }  // namespace carryall::apps

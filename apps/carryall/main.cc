@@ -39,6 +39,7 @@ void AddCommands(CLI::App& app, GlobalOptions& global) {
   AddReplaysCommand(app, global);
   AddServeCommand(app, global);
   AddImportCommand(app, global);
+  AddPublishCommand(app, global);
   AddCompletionCommand(app, global);
 }
 

@@ -56,12 +56,8 @@ void AddClientOptions(CLI::App& command, ClientSettings& settings) {
 Session::Session(std::shared_ptr<client::Client> client, bool shows_progress)
     : client_(std::move(client)), out_(STDOUT_FILENO), shows_progress_(shows_progress) {}
 
-Result<std::unique_ptr<Session>> Session::Open(const GlobalOptions& global,
-                                               const ClientSettings& settings) {
-  std::signal(SIGPIPE, SIG_IGN);
-  RememberInterrupts();
-  ARROW_ASSIGN_OR_RAISE(const LogLevel level, LogLevelOf(global));
-  LogToStderr(level);
+Result<client::ClientOptions> ClientOptionsOf(const GlobalOptions& global,
+                                              const ClientSettings& settings) {
   client::ClientOptions options;
   options.url = global.url;
   options.codec = settings.codec;
@@ -75,6 +71,16 @@ Result<std::unique_ptr<Session>> Session::Open(const GlobalOptions& global,
     options.answer_timeout = *timeout;
     options.silence_timeout = *timeout;
   }
+  return options;
+}
+
+Result<std::unique_ptr<Session>> Session::Open(const GlobalOptions& global,
+                                               const ClientSettings& settings) {
+  std::signal(SIGPIPE, SIG_IGN);
+  RememberInterrupts();
+  ARROW_ASSIGN_OR_RAISE(const LogLevel level, LogLevelOf(global));
+  LogToStderr(level);
+  ARROW_ASSIGN_OR_RAISE(client::ClientOptions options, ClientOptionsOf(global, settings));
   ARROW_ASSIGN_OR_RAISE(auto client, client::Client::Make(std::move(options)));
   return std::unique_ptr<Session>(new Session(std::move(client), ShowsProgress(global)));
 }

@@ -20,6 +20,10 @@ struct ClientSettings {
 /// Adds --timeout.
 void AddClientOptions(CLI::App& command, ClientSettings& settings);
 
+/// What the options of a verb mean to a client; kInvalidArgument naming the option.
+Result<client::ClientOptions> ClientOptionsOf(const GlobalOptions& global,
+                                              const ClientSettings& settings);
+
 /// Whether to show how far it is: where standard error is a terminal and not with
 /// --quiet, or with --progress.
 bool ShowsProgress(const GlobalOptions& global);
