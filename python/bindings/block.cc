@@ -322,6 +322,11 @@ int64_t DurationNs(int64_t length, double rate) {
 }
 
 Result<carryall::SeriesBlock> ViewsOf(Block* block) {
+  KnownChannels known;
+  return ViewsOf(block, &known);
+}
+
+Result<carryall::SeriesBlock> ViewsOf(Block* block, KnownChannels* known) {
   const bool from_views = block->views.size() > 0 && block->views.channels() != nullptr;
   bool remade = !from_views;
   // Masks can be written to, so those that Python has seen count, not the bitmaps.
@@ -329,31 +334,49 @@ Result<carryall::SeriesBlock> ViewsOf(Block* block) {
     remade = block->arrays[i] != nullptr && IsMasked(block->arrays[i]);
   }
   if (!remade) return block->views;
-  PyObject* python_channels = from_views ? nullptr : ChannelsOf(block->layout);
-  if (!from_views && python_channels == nullptr) return AlreadySet();
-  std::vector<Channel> channels;
   std::vector<SampleView> views;
   std::vector<MemoryOwner> owners = block->views.owners();
-  Duration duration = Duration::FromNs(block->duration_ns);
   for (Py_ssize_t i = 0; i < block->layout->size(); ++i) {
     PyObject* array = ArrayOf(block, i);
     if (array == nullptr) return AlreadySet();
     ARROW_ASSIGN_OR_RAISE(const SampleView view, ViewOf(array, &owners));
     views.push_back(view);
-    if (from_views) continue;
-    ARROW_ASSIGN_OR_RAISE(
-        Channel channel,
-        FromPython(PyTuple_GET_ITEM(python_channels, i), view.data_type));
-    // Python rounds durations down, the core's hold all their samples.
-    duration = std::max(duration, SpanOfSamples(channel.sample_rate, view.length));
-    channels.push_back(std::move(channel));
   }
   auto set = block->views.channels();
+  Duration duration = Duration::FromNs(block->duration_ns);
   if (!from_views) {
-    ARROW_ASSIGN_OR_RAISE(set, ChannelSet::Make(std::move(channels)));
+    ARROW_ASSIGN_OR_RAISE(set, known->SetOf(block->layout, views));
+    // Python rounds durations down, the core's hold all their samples.
+    for (size_t i = 0; i < views.size(); ++i) {
+      duration =
+          std::max(duration, SpanOfSamples((*set)[i].sample_rate, views[i].length));
+    }
   }
   return carryall::SeriesBlock(GpsTime::FromNs(block->time_ns), duration, std::move(set),
                                std::move(views), std::move(owners));
+}
+
+Result<std::shared_ptr<const ChannelSet>> KnownChannels::SetOf(
+    Layout* layout, const std::vector<SampleView>& views) {
+  PyObject* channels = ChannelsOf(layout);
+  if (channels == nullptr) return AlreadySet();
+  bool same = set_ != nullptr && set_->size() == views.size();
+  for (size_t i = 0; same && i < views.size(); ++i) {
+    same = objects_[i].get() == PyTuple_GET_ITEM(channels, static_cast<Py_ssize_t>(i)) &&
+           (*set_)[i].data_type == views[i].data_type;
+  }
+  if (same) return set_;
+  set_.reset();
+  objects_.clear();
+  std::vector<Channel> made;
+  for (size_t i = 0; i < views.size(); ++i) {
+    PyObject* object = PyTuple_GET_ITEM(channels, static_cast<Py_ssize_t>(i));
+    objects_.push_back(Ref::Share(object));
+    ARROW_ASSIGN_OR_RAISE(made.emplace_back(), FromPython(object, views[i].data_type));
+    if (detailed_) ARROW_RETURN_NOT_OK(AddDetails(object, &made.back()));
+  }
+  ARROW_ASSIGN_OR_RAISE(set_, ChannelSet::Make(std::move(made)));
+  return set_;
 }
 
 }  // namespace carryall::python

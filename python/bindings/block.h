@@ -54,8 +54,25 @@ int HasGapsAt(Block* block, Py_ssize_t at);
 /// int(length * 10^9 / rate), exact where the rate is a whole number.
 int64_t DurationNs(int64_t length, double rate);
 
+/// The core's channels for blocks made in Python, of which most have the very Channels of
+/// the one before. Needs the GIL wherever it is touched.
+class KnownChannels {
+ public:
+  /// `detailed`: with all that the Channels say, not only what blocks are made of.
+  explicit KnownChannels(bool detailed = false) : detailed_(detailed) {}
+  /// The channels of a layout whose arrays are of the views' types.
+  Result<std::shared_ptr<const ChannelSet>> SetOf(Layout* layout,
+                                                  const std::vector<SampleView>& views);
+
+ private:
+  bool detailed_;
+  std::vector<Ref> objects_;
+  std::shared_ptr<const ChannelSet> set_;
+};
+
 /// The views of a block, whatever it was made from.
 Result<carryall::SeriesBlock> ViewsOf(Block* block);
+Result<carryall::SeriesBlock> ViewsOf(Block* block, KnownChannels* known);
 
 PyObject* MakeSeries(Block* block, Py_ssize_t at);
 

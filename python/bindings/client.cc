@@ -5,9 +5,8 @@
 #include <nanobind/stl/vector.h>
 
 #include "bindings/block.h"
+#include "bindings/blocking.h"
 #include "bindings/client.h"
-#include "bindings/errors.h"
-#include "bindings/log_lines.h"
 
 namespace carryall::python {
 namespace {
@@ -22,46 +21,6 @@ std::optional<GpsTime> AsTime(OptionalNs ns) {
 }
 std::optional<Duration> AsDuration(OptionalNs ns) {
   return ns ? std::optional(Duration::FromNs(*ns)) : std::nullopt;
-}
-
-/// How Ctrl-C ends a call: its signal handler runs in the calling thread while the core
-/// polls.
-client::CallContext Interruptible() {
-  client::CallContext context;
-  context.poll = []() -> Status {
-    const nb::gil_scoped_acquire gil;
-    PassLogLines();
-    if (PyErr_Occurred() || PyErr_CheckSignals() != 0) {
-      return Error(ErrorKind::kCancelled, "interrupted");
-    }
-    return Status::OK();
-  };
-  return context;
-}
-
-Status StatusOf(const Status& status) { return status; }
-template <typename T>
-Status StatusOf(const Result<T>& result) {
-  return result.status();
-}
-
-/// Runs a blocking call of the core without the GIL. Its error, or the exception of a
-/// signal handler that ran meanwhile, is raised.
-template <typename Call>
-auto Blocking(Call&& call) {
-  auto result = [&] {
-    const nb::gil_scoped_release no_gil;
-    return call();
-  }();
-  PassLogLines();
-  if (!StatusOf(result).ok()) Raise(StatusOf(result));
-  if (PyErr_Occurred()) throw nb::python_error();
-  if constexpr (!std::is_same_v<decltype(result), Status>) return *std::move(result);
-}
-
-nb::object Checked(Ref ref) {
-  if (!ref) throw nb::python_error();
-  return nb::steal(ref.Release());
 }
 
 nb::list AsList(const std::vector<Channel>& channels) {

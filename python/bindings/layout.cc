@@ -85,7 +85,53 @@ Result<std::string> TextAttribute(PyObject* object, const char* name) {
   return std::string(text, static_cast<size_t>(size));
 }
 
+/// Nothing where the attribute is missing or None.
+Result<Ref> AttributeIfSet(PyObject* object, const char* name) {
+  Ref value = Ref::Take(PyObject_GetAttrString(object, name));
+  if (value) return value.get() == Py_None ? Ref() : std::move(value);
+  if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return AlreadySet();
+  PyErr_Clear();
+  return Ref();
+}
+
+Status AddText(PyObject* object, const char* name, std::optional<std::string>* out) {
+  ARROW_ASSIGN_OR_RAISE(const Ref value, AttributeIfSet(object, name));
+  if (!value) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(*out, TextAttribute(object, name));
+  return Status::OK();
+}
+
+/// Sets `out` to what `make` makes of a whole number that is not negative.
+template <typename T, typename Make>
+Status AddNumber(PyObject* object, const char* name, int64_t most, Make make,
+                 std::optional<T>* out) {
+  ARROW_ASSIGN_OR_RAISE(const Ref value, AttributeIfSet(object, name));
+  if (!value) return Status::OK();
+  const Ref whole = Ref::Take(PyNumber_Index(value.get()));
+  int overflow = 0;
+  const int64_t number = whole ? PyLong_AsLongLongAndOverflow(whole.get(), &overflow) : 0;
+  if (PyErr_Occurred()) return AlreadySet();
+  if (overflow != 0 || number < 0 || number > most) {
+    return Error(ErrorKind::kInvalidArgument, "{} of a channel is out of range", name);
+  }
+  *out = make(number);
+  return Status::OK();
+}
+
 }  // namespace
+
+Status AddDetails(PyObject* channel, Channel* out) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  ARROW_RETURN_NOT_OK(AddText(channel, "publisher", &out->publisher));
+  ARROW_RETURN_NOT_OK(AddText(channel, "partition_id", &out->partition_id));
+  ARROW_RETURN_NOT_OK(AddText(channel, "replay_id", &out->replay_id));
+  ARROW_RETURN_NOT_OK(AddNumber(
+      channel, "partition_index", std::numeric_limits<uint32_t>::max(),
+      [](int64_t n) { return static_cast<uint32_t>(n); }, &out->partition_index));
+  ARROW_RETURN_NOT_OK(
+      AddNumber(channel, "stride", kMost, &Duration::FromNs, &out->stride));
+  return AddNumber(channel, "max_latency", kMost, &Duration::FromNs, &out->max_latency);
+}
 
 bool InitLayouts() {
   g_layout_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&g_spec));

@@ -36,6 +36,9 @@ Ref ToPython(const Channel& channel);
 /// The core's channel for a Channel of Python. `data_type` overrides the Channel's own.
 /// An error status where the core cannot have it (a rate that is no whole number of Hz).
 Result<Channel> FromPython(PyObject* channel, std::optional<DataType> data_type = {});
+/// Puts what else a Channel of Python says (publisher, partition, stride, latency,
+/// replay) into the core's.
+Status AddDetails(PyObject* channel, Channel* out);
 /// Samples a second of a Channel of Python; negative with an exception set.
 double RateOf(PyObject* channel);
 

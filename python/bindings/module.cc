@@ -6,6 +6,7 @@
 #include "bindings/client.h"
 #include "bindings/errors.h"
 #include "bindings/mask.h"
+#include "bindings/publisher.h"
 #include "carryall/flight/receive_memory.h"
 #include "carryall/kernels/dispatch.h"
 
@@ -40,4 +41,5 @@ NB_MODULE(_core, m) {
       nb::arg("bitmap"), nb::arg("offset"), nb::arg("length"),
       "Boolean mask of a validity bitmap (least significant bit first): True = missing.");
   BindClient(m);
+  BindPublisher(m);
 }

@@ -8,11 +8,12 @@ from carryall.block import Freq, Series, SeriesBlock, Time
 from carryall.channel import Channel
 from carryall.client import Client
 from carryall.errors import CarryallError, EndpointStalledError, PublishError
+from carryall.publish import Publisher
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CarryallError", "Channel", "Client", "EndpointStalledError", "Freq", "PublishError",
-    "Series", "SeriesBlock", "Time", "count", "describe", "domains", "fetch", "find",
+    "Publisher", "Series", "SeriesBlock", "Time", "count", "describe", "domains", "fetch", "find",
     "replays", "scope_map", "server_info", "stream",
 ]

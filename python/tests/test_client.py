@@ -158,8 +158,10 @@ def test_the_interpreter_runs_on_while_a_call_waits(silent_server):
     assert [type(problem) for problem in problems] == [UnavailableError]
 
 
+# Where tests run in the background of a shell, SIGINT is ignored by all that they start.
 INTERRUPTED = """
-import sys, carryall
+import signal, sys, carryall
+signal.signal(signal.SIGINT, signal.default_int_handler)
 client = carryall.Client(sys.argv[1])
 print("ready", flush=True)
 try:

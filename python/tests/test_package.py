@@ -16,7 +16,7 @@ STUB = pathlib.Path(carryall.__file__).with_name("_core.pyi")
 def test_exports():
     for name in ("count describe domains fetch find replays scope_map server_info stream Freq "
                  "SeriesBlock Time Channel Client EndpointStalledError PublishError "
-                 "__version__").split():
+                 "Publisher __version__").split():
         assert hasattr(carryall, name), name
     from carryall.block import SeriesBlock
     from carryall.client import ONGAP_DEFAULT, Client, parse_arrakis_url  # noqa: F401
@@ -41,6 +41,23 @@ for word in ("libarrow.so", "libarrow_flight.so", "libarrow_python.so", "libre2"
     assert out.stdout.split("\n")[:-1] == [
         "libarrow.so 1", "libarrow_flight.so 1", "libarrow_python.so 1", "libre2 0",
         "libgrpc 0", "libprotobuf 0"]
+
+
+@pytest.mark.parametrize("order", ["carryall, hashlib, ssl", "hashlib, ssl, carryall",
+                                   "pyarrow.parquet, carryall, hashlib, ssl"])
+def test_everybody_has_the_openssl_it_was_built_for(order):
+    script = f"""
+import {order}
+import pyarrow, pyarrow.parquet
+assert hashlib.new("sha256", b"x").hexdigest()[:8] == "2d711642"
+ssl.create_default_context()
+sink = pyarrow.BufferOutputStream()
+pyarrow.parquet.write_table(pyarrow.table({{"a": [1]}}), sink)
+assert pyarrow.parquet.read_table(sink.getvalue())["a"].to_pylist() == [1]
+"""
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
+                         timeout=120)
+    assert (out.returncode, out.stderr) == (0, "")
 
 
 def test_every_kind_of_error_has_its_class():
