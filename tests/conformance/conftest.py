@@ -7,15 +7,6 @@ import pytest
 from harness import servers
 
 CF = servers.FIXTURES / "CF.toml"
-KINDS = ("stock", "ours")
-
-
-def pytest_generate_tests(metafunc):
-    """`@pytest.mark.case("F3")` on a test makes its `kind` run over the servers."""
-    case = metafunc.definition.get_closest_marker("case")
-    if case is not None and "kind" in metafunc.fixturenames:
-        kinds = case.kwargs.get("servers", KINDS)
-        metafunc.parametrize("kind", kinds, ids=[f"{case.args[0]}-{k}" for k in kinds])
 
 
 @pytest.fixture

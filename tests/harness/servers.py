@@ -65,7 +65,8 @@ class Server:
         self.stop()
 
 
-def start(kind, *files, url="0", backend="mock", scope_map=None, faults=None, options=()):
+def start(kind, *files, url="0", backend="mock", scope_map=None, faults=None, options=(),
+          env=None):
     """Starts `carryall serve` or the stock `arrakis-server` on a free loopback port (or at
     `url`) and waits until it answers. `faults`: (mode, interval, value or None)."""
     options = ["-u", url, *options]
@@ -78,10 +79,10 @@ def start(kind, *files, url="0", backend="mock", scope_map=None, faults=None, op
         if value is not None:
             backend += ["--fault-value", value]
     if kind == "ours":
-        program = Program([carryall(), "serve", *options, *backend])
+        program = Program([carryall(), "serve", *options, *backend], env)
         address = re.compile(r"^listening on (grpc://127\.0\.0\.1:\d+)$"), program.out
     else:
-        program = Program([sys.executable, "-m", "arrakis_server", *options, *backend])
+        program = Program([sys.executable, "-m", "arrakis_server", *options, *backend], env)
         address = re.compile(r"URL: (grpc://127\.0\.0\.1:\d+)$"), program.err
     try:
         url = program.wait_for_line(*address).group(1)

@@ -100,6 +100,27 @@ def plan(server, command):
     return [json.loads(e.ticket.ticket) for e in info(server, command).endpoints]
 
 
+PARTITION_SCHEMA = pa.schema([
+    pa.field("channel", pa.utf8(), False), pa.field("data_type", pa.utf8(), False),
+    pa.field("sample_rate", pa.int32(), False), pa.field("partition_id", pa.utf8()),
+    pa.field("partition_index", pa.uint32())])
+
+
+def exchange(server, command, *batches, options=_IN_TIME):
+    """Uploads batches of (name, data type, rate) in a DoExchange and reads the answer."""
+    writer, stream = server.connection.do_exchange(
+        flight.FlightDescriptor.for_command(command), options)
+    with writer:
+        writer.begin(PARTITION_SCHEMA)
+        for rows in batches:
+            writer.write_batch(pa.RecordBatch.from_pylist(
+                [dict(channel=n, data_type=t, sample_rate=r) for n, t, r in rows],
+                PARTITION_SCHEMA))
+        writer.done_writing()
+        received = [chunk.data for chunk in stream]
+        return Answer(stream.schema, received)
+
+
 class Refusal:
     """How a server refused: the gRPC code and the text."""
 

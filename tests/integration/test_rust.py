@@ -1,12 +1,9 @@
 """An independent client in Rust finds, describes and streams from our server what the stock
 client gets from stock's."""
 
-import json
-
 import pytest
 
-from harness import servers, wire
-from harness.processes import run
+from harness import rust, wire
 from integration.conftest import TYPES
 
 I32, SLOW = "T1:INT-I32", "T1:MIX-SLOW"
@@ -19,19 +16,7 @@ STRIDE = 62_500_000
 
 @pytest.fixture(scope="module")
 def peer():
-    """Its program, built on first use (some minutes; quick afterwards)."""
-    built = run([servers.ROOT / "scripts/rust-peer"], timeout=1700)
-    assert built.status == 0, built
-    if not built.out:
-        # The one thing that a machine may lack, even in CI.
-        pytest.skip(built.err.strip())
-
-    def ask(server, *question):
-        done = run([built.out.strip(), server.url, *question], timeout=60)
-        assert done.status == 0, done
-        return json.loads(done.out)
-
-    return ask
+    return rust.peer()
 
 
 @pytest.fixture(params=["stock", "ours"])
