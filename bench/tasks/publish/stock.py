@@ -1,0 +1,19 @@
+"""Stock Publisher 0.21.0, defaults."""
+
+import arrakis
+
+from tasks.publish.timed import Publishing
+
+
+def prepare(case):
+    global timed
+    timed = Publishing(arrakis, blocks=20, token=False)
+    return timed.answer()
+
+
+def measure():
+    return timed.measure()
+
+
+def release():
+    timed.release()
