@@ -62,8 +62,14 @@ function(carryall_library folder)
     target_precompile_headers(${name}_test REUSE_FROM ${pch})
     target_link_libraries(${name}_test PRIVATE carryall_${name} GTest::gtest_main GTest::gmock
                           ${arg_TEST_LINK})
-    target_compile_definitions(${name}_test PRIVATE
-      CARRYALL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    # Only for those that read files of the tree: others compile alike in every clone.
+    foreach(test IN LISTS tests)
+      file(STRINGS "${test}" uses REGEX "CARRYALL_SOURCE_DIR" LIMIT_COUNT 1)
+      if(uses)
+        set_source_files_properties("${test}" PROPERTIES COMPILE_DEFINITIONS
+          "CARRYALL_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
+      endif()
+    endforeach()
     set_target_properties(${name}_test PROPERTIES
       RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
     add_test(NAME ${name} COMMAND ${name}_test)
