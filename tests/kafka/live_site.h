@@ -13,8 +13,10 @@ namespace carryall::relay::testing {
 
 class LiveSite {
  public:
-  LiveSite(const std::string& brokers, const std::string& name)
-      : cluster_{brokers, "test", {}, {}}, site_({.hz = 1024, .partition = name}) {}
+  /// `latency`: after which what has not come is a gap.
+  LiveSite(const std::string& brokers, const std::string& name, Duration latency)
+      : cluster_{brokers, "test", {}, {}},
+        site_({.hz = 1024, .latency = latency, .partition = name}) {}
 
   Status CreateTopics(const kafka::Wait& wait) {
     ARROW_ASSIGN_OR_RAISE(const auto admin, kafka::Admin::Make(cluster_));

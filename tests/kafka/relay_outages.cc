@@ -39,7 +39,7 @@ void Read(backend::BlockSource* source, Duration stride, Tally* tally) {
 
 Status Run(const std::string& brokers, const std::string& name) {
   const kafka::Wait wait = kafka::Wait::For(Duration::FromSeconds(60));
-  LiveSite site(brokers, name);
+  LiveSite site(brokers, name, Duration::FromSeconds(1));
   ARROW_RETURN_NOT_OK(site.CreateTopics(wait));
   ARROW_RETURN_NOT_OK(site.Connect({}, wait));
   ARROW_ASSIGN_OR_RAISE(const auto relay, site.NewRelay());
