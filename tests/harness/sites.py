@@ -22,10 +22,10 @@ class Site:
         return self.directory / "catalogue.db"
 
     def publisher(self, publisher_id, channels=(), dynamic=False, replay_id=None,
-                  stride=STRIDE):
+                  stride=STRIDE, max_latency=MAX_LATENCY):
         """Writes the configuration of a publisher; `channels`: (name, data type, rate)."""
         lines = ["[publisher]", f'publisher_id = "{publisher_id}"', f"stride = {stride}",
-                 f"max_latency = {MAX_LATENCY}", f"dynamic = {str(dynamic).lower()}"]
+                 f"max_latency = {max_latency}", f"dynamic = {str(dynamic).lower()}"]
         if replay_id is not None:
             lines.append(f'replay_id = "{replay_id}"')
         for name, data_type, rate in channels:
