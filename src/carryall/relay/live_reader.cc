@@ -172,7 +172,7 @@ void LiveReader::AssignWaiting(const std::stop_token& stop) {
     }
     waiting_.push_back(topic->name);
     topic->missing = KindOf(start.watermarks.status) == ErrorKind::kNotFound;
-    if (!std::exchange(topic->complained, true)) {
+    if (!std::exchange(topic->told, true)) {
       Log(LogLevel::kWarning, "topic {} cannot be read yet: {}", topic->name,
           start.watermarks.status.message());
     }
@@ -188,10 +188,9 @@ void LiveReader::Take(const FeedMessage& message) {
   const auto rows = topic->reader.Read(message.data, message.size);
   if (!rows.ok()) {
     counters_->malformed.fetch_add(1, std::memory_order_relaxed);
-    if (!std::exchange(topic->complained, true)) {
-      Log(LogLevel::kWarning, "malformed message at offset {} of topic {}: {}",
-          message.offset, topic->name, rows.status().message());
-    }
+    counters_->warnings.Add(
+        topic->name, fmt::format("malformed message at offset {} of topic {}: {}",
+                                 message.offset, topic->name, rows.status().message()));
   }
   const auto batches = rows.ok() ? *rows : std::span<const codec::MessageRows>();
   for (const Member& member : topic->members) {
@@ -204,9 +203,8 @@ void LiveReader::Take(const kafka::TopicEvent& event) {
   if (event.kind == kafka::TopicEvent::Kind::kEnd) return;
   counters_->malformed.fetch_add(event.kind == kafka::TopicEvent::Kind::kTooLarge,
                                  std::memory_order_relaxed);
-  Topic* const topic = Of(event.tag);
-  if (topic == nullptr || std::exchange(topic->complained, true)) return;
-  Log(LogLevel::kWarning, "{}", event.status.message());
+  const Topic* const topic = Of(event.tag);
+  if (topic != nullptr) counters_->warnings.Add(topic->name, event.status.message());
 }
 
 }  // namespace carryall::relay

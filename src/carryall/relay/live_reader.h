@@ -37,7 +37,7 @@ class LiveReader {
     std::vector<Member> members;
     int64_t next = -1;     ///< everything before was given out; -1: not read yet
     bool missing = false;  ///< it did not exist when it was asked for
-    bool complained = false;
+    bool told = false;     ///< that it cannot be read yet
   };
   struct Command {
     bool join;

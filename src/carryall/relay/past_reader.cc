@@ -106,10 +106,9 @@ void PastReader::Take(const FeedMessage& message) {
   const auto rows = topic->reader.Read(message.data, message.size);
   if (!rows.ok()) {
     counters_->malformed.fetch_add(1, std::memory_order_relaxed);
-    if (!std::exchange(topic->complained, true)) {
-      Log(LogLevel::kWarning, "malformed message at offset {} of topic {}: {}",
-          message.offset, topic->name, rows.status().message());
-    }
+    counters_->warnings.Add(
+        topic->name, fmt::format("malformed message at offset {} of topic {}: {}",
+                                 message.offset, topic->name, rows.status().message()));
   }
   switch (stream_->TakePast(topic->part,
                             rows.ok() ? *rows : std::span<const codec::MessageRows>(),
@@ -129,9 +128,11 @@ void PastReader::Take(const kafka::TopicEvent& event) {
   if (topic->reading != Reading::kRunning) return;
   if (event.kind == kafka::TopicEvent::Kind::kEnd) {
     stream_->NoteEnd(topic->part, event.offset);
-  } else if (!std::exchange(topic->complained, true)) {
-    Log(LogLevel::kWarning, "{}", event.status.message());
+    return;
   }
+  counters_->malformed.fetch_add(event.kind == kafka::TopicEvent::Kind::kTooLarge,
+                                 std::memory_order_relaxed);
+  counters_->warnings.Add(topic->name, event.status.message());
 }
 
 void PastReader::Park(Topic* topic, int64_t offset) {

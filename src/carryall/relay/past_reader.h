@@ -36,7 +36,6 @@ class PastReader {
     Reading reading = Reading::kWaiting;
     kafka::Position from = kafka::Position::Oldest();
     codec::RowMessageReader reader;
-    bool complained = false;
   };
 
   void Run(const std::stop_token& stop);

@@ -110,7 +110,7 @@ Subscription::Took Subscription::TakeRows(size_t q, const MessageRows& rows, boo
   if (part->plan.Prepare(rows)) {
     window_->FindRuns(&part->plan);
     if (!part->plan.complaint().empty()) {
-      Complain(part, parts_[q].place.topic, part->plan.complaint());
+      Complain(q, part->plan.complaint());
     }
   }
   const Duration duration = part->plan.duration();
@@ -119,8 +119,7 @@ Subscription::Took Subscription::TakeRows(size_t q, const MessageRows& rows, boo
   const GpsTime time = GpsTime::FromNs(rows.time_ns);
   const GpsTime end = time + duration;
   if (time > now + options_.max_ahead) {
-    Complain(part, parts_[q].place.topic,
-             fmt::format("time {} is ahead of now", ToString(time)));
+    Complain(q, fmt::format("time {} is ahead of now", ToString(time)));
     return Took::kYes;
   }
   while (!window_->HasRoomFor(time, request_.end ? std::min(end, *request_.end) : end)) {
@@ -133,7 +132,7 @@ Subscription::Took Subscription::TakeRows(size_t q, const MessageRows& rows, boo
   const Status pushed =
       mux_->Push(q, time, duration, mux::Payload(mux::Payload(), this), now);
   if (!pushed.ok()) {
-    Complain(part, parts_[q].place.topic, pushed.message());
+    Complain(q, pushed.message());
     return Took::kYes;
   }
   const int64_t came_late = mux_->drops(q).late - late;
@@ -151,11 +150,10 @@ Subscription::Took Subscription::TakeRows(size_t q, const MessageRows& rows, boo
   return Took::kYes;
 }
 
-void Subscription::Complain(Part* part, const std::string& topic,
-                            const std::string& why) {
+void Subscription::Complain(size_t q, const std::string& why) {
+  const std::string& topic = parts_[q].place.topic;
   counters_->malformed.fetch_add(1, std::memory_order_relaxed);
-  if (std::exchange(part->complained, true)) return;
-  Log(LogLevel::kWarning, "left out of topic {}: {}", topic, why);
+  counters_->warnings.Add(topic, fmt::format("left out of topic {}: {}", topic, why));
 }
 
 void Subscription::NoteKnown(Part* part, GpsTime until) {

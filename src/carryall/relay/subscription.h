@@ -12,6 +12,7 @@
 #include "carryall/mux/block_mux.h"
 #include "carryall/relay/options.h"
 #include "carryall/relay/stride_window.h"
+#include "carryall/relay/topic_warnings.h"
 
 namespace carryall::relay {
 
@@ -24,7 +25,7 @@ struct TopicPart {
   std::string what;                 ///< for messages
 };
 
-/// Sums over all streams since the relay was made.
+/// Sums over all streams since the relay was made, and what is said about topics.
 struct Counters {
   std::atomic<int64_t> messages{0};
   std::atomic<int64_t> bytes{0};
@@ -34,6 +35,7 @@ struct Counters {
   std::atomic<int64_t> dropped_strides{0};  ///< no room for them in a subscriber's queue
   std::atomic<int64_t> released{0};         ///< queues given up because nobody read
   std::atomic<int64_t> subscribers{0};
+  TopicWarnings warnings;
 };
 
 /// One stream between the readers that bring rows and the subscriber that takes blocks.
@@ -98,7 +100,6 @@ class Subscription {
     bool joined = false;
     int64_t next_offset = -1;
     bool at_end = false;
-    bool complained = false;
   };
   struct Run {
     GpsTime begin, end;
@@ -114,7 +115,7 @@ class Subscription {
   Status Init();
 
   Took TakeRows(size_t q, const codec::MessageRows& rows, bool past);
-  void Complain(Part* part, const std::string& topic, const std::string& why);
+  void Complain(size_t q, const std::string& why);
   void NoteKnown(Part* part, GpsTime until);
   void CountMissing(GpsTime now);
   void Wake();
