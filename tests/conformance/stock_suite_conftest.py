@@ -3,11 +3,15 @@ that their own fixtures would start, and writes down every outcome."""
 
 import json
 import os
+import shutil
 from types import SimpleNamespace
 
+import arrakis
 import pytest
 
 from harness import servers
+from harness.kafka import Broker, free_ports
+from harness.sites import Site
 
 KIND = os.environ["STOCK_SUITE_KIND"]
 FILES = os.environ["STOCK_SUITE_FILES"].split(os.pathsep)
@@ -34,14 +38,56 @@ def arrakis_fault_server(monkeypatch):
         server.stop()
 
 
-def _needs_kafka():
-    pytest.skip("needs a Kafka broker")
+@pytest.fixture(scope="session")
+def kafka_broker():
+    with Broker() as broker:
+        yield SimpleNamespace(bootstrap_server=broker.address)
 
 
-arrakis_publish_server = pytest.fixture(_needs_kafka, name="arrakis_publish_server")
-arrakis_publisher = pytest.fixture(_needs_kafka, name="arrakis_publisher")
-arrakis_replay_publisher = pytest.fixture(_needs_kafka, name="arrakis_replay_publisher")
-arrakis_direct_read_server = pytest.fixture(_needs_kafka, name="arrakis_direct_read_server")
+def _start_on(broker, directory, scope_map):
+    """A server with the publishers of the suite and an empty catalogue. `scope_map` has
+    {url} where the server's own address is needed."""
+    site = Site(directory / "site", broker.bootstrap_server)
+    for file in FILES:
+        shutil.copy(file, site.configs)
+    url = f"grpc://127.0.0.1:{free_ports(1)[0]}"
+    path = directory / "scopes.yaml"
+    path.write_text(scope_map.format(url=url))
+    return site.start(KIND, url=url, scope_map=path)
+
+
+# One server a purpose for the whole run: a stock one takes seconds to start.
+@pytest.fixture(scope="session")
+def arrakis_publish_server(kafka_broker, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("publish")
+    with _start_on(kafka_broker, directory, os.environ["STOCK_SUITE_SCOPES"]) as server:
+        yield SimpleNamespace(url=server.url)
+
+
+@pytest.fixture(scope="session")
+def arrakis_direct_read_server(kafka_broker, tmp_path_factory):
+    scopes = ("{url}:\n  retention: {{newest: 0, oldest: .inf}}\n  scopes:\n"
+              f"    H1: [{{{{all: true, direct_read: 'kafka://{kafka_broker.bootstrap_server}'"
+              "}}]\n")
+    with _start_on(kafka_broker, tmp_path_factory.mktemp("direct"), scopes) as server:
+        yield SimpleNamespace(url=server.url)
+
+
+def _publishing(server, *args, **how):
+    publisher = arrakis.Publisher(*args, server.url, **how)
+    publisher.register()
+    with publisher:
+        yield publisher
+
+
+@pytest.fixture
+def arrakis_publisher(arrakis_publish_server):
+    yield from _publishing(arrakis_publish_server, "FAKE_H1")
+
+
+@pytest.fixture
+def arrakis_replay_publisher(arrakis_publish_server):
+    yield from _publishing(arrakis_publish_server, "FAKE_REPLAY_H1", replay_id="FAKE_REPLAY")
 
 
 def pytest_runtest_logreport(report):
