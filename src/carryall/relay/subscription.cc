@@ -117,11 +117,11 @@ Subscription::Took Subscription::TakeRows(size_t q, const MessageRows& rows, boo
   if (duration.ns() == 0) return Took::kYes;
   const GpsTime now = options_.clock->Now();
   const GpsTime time = GpsTime::FromNs(rows.time_ns);
-  const GpsTime end = time + duration;
   if (time > now + options_.max_ahead) {
     Complain(q, fmt::format("time {} is ahead of now", ToString(time)));
     return Took::kYes;
   }
+  const GpsTime end = time + duration;
   while (!window_->HasRoomFor(time, request_.end ? std::min(end, *request_.end) : end)) {
     if (past) return Took::kNoRoom;
     window_->DropOldest();
