@@ -91,6 +91,29 @@ TEST_F(DataStreamTest, RefusesMoreStreamsThanItsLimit) {
   second->Cancel();
 }
 
+TEST_F(DataStreamTest, AStreamThatNobodyReadsCountsAgainstTheLimit) {
+  ServerOptions options;
+  options.limits.max_streams = 2;
+  Start({}, options);
+  // It has no end: what the transport takes ahead is soon full, and its call waits.
+  auto unread = *Get(Stream({"X1:CNF-A"}, kStart, {}));
+  ASSERT_TRUE(unread->GetSchema().ok());
+  auto read = *Get(Stream({"X1:CNF-A"}, kStart, {}));
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(read->Next().ok());
+    const Status error = ErrorOfGet(Stream({"X1:CNF-A"}, kStart, {}));
+    ASSERT_EQ(CodeOf(error), af::FlightStatusCode::Unavailable);
+    ASSERT_THAT(error.message(), HasSubstr("limit of 2 concurrent streams"));
+  }
+  EXPECT_EQ(server_->counters().streams_refused.load(), 100);
+  unread->Cancel();
+  EXPECT_TRUE(Eventually([&] { return server_->counters().streams_open.load() == 1; }));
+  auto next = *Get(Stream({"X1:CNF-A"}, kStart, {}));
+  EXPECT_TRUE(next->Next().ok());
+  read->Cancel();
+  next->Cancel();
+}
+
 TEST_F(DataStreamTest, RefusesMoreUploadsThanItsLimit) {
   ServerOptions options;
   options.limits.max_uploads = 1;
