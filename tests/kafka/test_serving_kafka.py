@@ -1,9 +1,6 @@
 """Our server on real brokers: what it keeps, what it says when something is wrong."""
 
-import os
-import random
 import signal
-import threading
 
 import arrakis
 import pytest
@@ -17,9 +14,6 @@ from harness.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
 
-# Kills and seed: how often and when. CI does more.
-KILLS, SEED = map(int, os.environ.get("CARRYALL_KILLS", "6 1").split())
-
 
 def partition(publisher_id):
     return wire.request("Partition", {"publisher_id": publisher_id, "replay_id": None})
@@ -32,40 +26,6 @@ def known(server):
 def fails(site, *more):
     return run([servers.carryall(), "serve", "-u", "0", "kafka",
                 *site.arguments("ours", *more)], timeout=120)
-
-
-def test_what_was_acknowledged_survives_kill_9(site, publisher_id):
-    """Killed at random moments of registering; CARRYALL_KILLS="200 7" (kills, seed) says how
-    often and when."""
-    site.publisher(publisher_id, dynamic=True)
-    chance = random.Random(SEED)
-    acknowledged, number = {}, 0
-    for kill in range(KILLS):
-        server = site.start("ours")
-        kept = known(server)
-        for name, row in acknowledged.items():
-            assert {k: kept[name][k] for k in row} == row, (SEED, kill)
-        places = [(c["partition_id"], c["partition_index"]) for c in kept.values()]
-        assert len(set(places)) == len(places), (SEED, kill)
-        killer = threading.Timer(chance.uniform(0, 1.5),
-                                 lambda: server.program.signal(signal.SIGKILL))
-        killer.start()
-        try:
-            while True:
-                channels = [(f"H1:S{chance.randrange(4)}-{number + i}",
-                             chance.choice(["float32", "float64"]), 16)
-                            for i in range(chance.randrange(1, 30))]
-                number += len(channels)
-                answer = wire.exchange(server, partition(publisher_id), channels)
-                acknowledged.update((row["channel"], row) for row in answer.rows)
-        except Exception:
-            killer.join()
-            assert server.program.wait() == -signal.SIGKILL, server.program.describe()
-    assert acknowledged
-    with site.start("ours") as server:
-        topics = Topics(site.brokers).names()
-        for channel in known(server).values():
-            assert f"arrakis-{channel['partition_id']}" in topics
 
 
 def test_a_topic_that_was_deleted_is_there_after_a_start(site, publisher_id):
