@@ -193,6 +193,20 @@ TEST_F(LiveTest, MalformedMessagesHarmNobodyElse) {
   EXPECT_EQ(relay_->counters().malformed.load(), 6);
 }
 
+TEST_F(LiveTest, AMessageOfNoWholeStridesHarmsNotTheNextOne) {
+  Start({.topics = 1});
+  // Of a site like this one but for its strides, which are half as long again.
+  const Site longer({.topics = 1, .stride = Duration::FromNs(93'750'000)});
+  const auto source = Stream(site_->AllChannels());
+  site_->PublishAll(At(0));
+  EXPECT_EQ(Site::CheckAll(*NextBlock(source.get())), "");
+  site_->cluster().Send("arrakis-P0", longer.Message(0, At(1)), kNow);
+  site_->PublishAll(At(2));
+  EXPECT_TRUE(NextBlock(source.get())->view(0).all_missing());
+  EXPECT_EQ(Site::CheckAll(*NextBlock(source.get())), "");
+  EXPECT_EQ(relay_->counters().malformed.load(), 1);
+}
+
 TEST_F(LiveTest, SeveralClustersMakeOneTimeLine) {
   Start({.topics = 4, .clusters = 2});
   const auto source = Stream(site_->AllChannels());

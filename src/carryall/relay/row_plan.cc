@@ -60,6 +60,10 @@ bool RowPlan::Prepare(const MessageRows& rows) {
       absent_.push_back(position);
     }
   }
+  if ((duration_ % stride_).ns() != 0) {
+    complaint_ = fmt::format("{} is no whole number of strides", ToString(duration_));
+    rows_.clear();
+  }
   if (rows_.empty()) duration_ = Duration();
   return true;
 }
