@@ -3,8 +3,8 @@
 import time
 
 import pyarrow as pa
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 
 class Topics:
@@ -23,6 +23,13 @@ class Topics:
         future, = self._admin.describe_configs([resource], request_timeout=30).values()
         return {name: entry.value for name, entry in future.result(30).items()}
 
+    def configure(self, topic, **changes):
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[
+            ConfigEntry(name, str(value), incremental_operation=AlterConfigOpType.SET)
+            for name, value in changes.items()])
+        future, = self._admin.incremental_alter_configs([resource], request_timeout=30).values()
+        future.result(30)
+
     def delete(self, *topics):
         for future in self._admin.delete_topics(list(topics), operation_timeout=30).values():
             future.result(30)
@@ -30,6 +37,14 @@ class Topics:
         while self.names() & set(topics):
             assert time.monotonic() < deadline, f"not gone: {topics}"
             time.sleep(0.1)
+
+    def write(self, topic, value, largest=1_000_000, compression="none"):
+        """One message, whatever its bytes are, confirmed."""
+        failed = []
+        producer = Producer({**self._settings, "message.max.bytes": largest,
+                             "compression.type": compression})
+        producer.produce(topic, value, on_delivery=lambda error, _: failed.append(error))
+        assert producer.flush(60) == 0 and failed == [None], failed
 
     def read(self, topic, count=None, timeout=60):
         """The first `count` messages of a topic, or all there are now."""
