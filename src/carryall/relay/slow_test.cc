@@ -177,6 +177,23 @@ TEST_F(SlowTest, AQueueStaysWithinItsBoundAndTheOldestGoes) {
   EXPECT_EQ(relay_->counters().dropped_strides.load(), gaps);
 }
 
+TEST_F(SlowTest, WhoIsGoneGetsNothingMore) {
+  Start({.topics = 1, .hz = 16});
+  for (int64_t n = 0; n < 50; ++n) {
+    CountingPool pool;  // gone when its stream is
+    site_->clock().Set(At(200 * n));
+    auto source = Stream(&pool);
+    // The reader has much to give when the stream goes.
+    for (int64_t i = 0; i < 200; ++i) site_->PublishAll(At(200 * n + i));
+    ASSERT_TRUE(Eventually([&] { return pool.allocated > 0; }));
+    source.reset();
+    const int64_t allocated = pool.allocated;
+    ASSERT_TRUE(Eventually([&] { return relay_->live_topics() == 0; }));
+    ASSERT_EQ(pool.allocated, allocated);
+    ASSERT_EQ(pool.bytes_allocated(), 0);
+  }
+}
+
 TEST_F(SlowTest, AStrideThatIsTooLargeIsRefused) {
   Start({.hz = 1 << 20},
         [](RelayOptions* options) { options->max_queued_bytes = 1 << 20; });

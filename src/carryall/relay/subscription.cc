@@ -76,6 +76,7 @@ Subscription::~Subscription() {
 Subscription::Took Subscription::TakeLive(size_t q, std::span<const MessageRows> rows,
                                           int64_t after, int64_t offset) {
   const std::lock_guard lock(mutex_);
+  if (closed_) return Took::kDone;
   Part* const part = &state_[q];
   if (!part->live) {
     if (part->next_offset < after) return Took::kYes;  // history brings it

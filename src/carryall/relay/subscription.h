@@ -51,7 +51,7 @@ class Subscription {
   enum class Took {
     kYes,
     kNoRoom,  ///< of history only: bring it again when there is room
-    kDone,    ///< of history only: nothing more is wanted of it
+    kDone,    ///< nothing more is wanted of it
   };
 
   /// What a live reader says: before `offset` it gave everything from `after` on.
@@ -79,6 +79,7 @@ class Subscription {
   void Fail(const Status& status);
 
   Result<backend::SourceStep> Next(const std::stop_token& stop, SteadyTime deadline);
+  /// Nothing is taken any more, and nothing is asked of the memory pool of the request.
   void Close();
   bool closed() const { return closed_.load(); }
 
