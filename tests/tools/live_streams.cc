@@ -3,8 +3,8 @@
 // Follows the same channels in many live streams at once, as many clients would: plain
 // Flight calls, each read by a thread of its own. Prints one line of JSON: blocks
 // received, blocks missing between the first and the last of a stream, blocks of the
-// wrong length, and how late blocks came after their own time and how far from the rhythm
-// (seconds). Exit status 0 if no stream failed.
+// wrong length, blocks with gaps, and how late blocks came after their own time and how
+// far from the rhythm (seconds). Exit status 0 if no stream failed.
 #include <arrow/array.h>
 #include <fmt/format.h>
 
@@ -24,7 +24,7 @@ namespace flight = arrow::flight;
 
 struct Tally {
   std::mutex mutex;
-  int64_t blocks = 0, missing = 0, misshapen = 0, failed = 0, bytes = 0;
+  int64_t blocks = 0, missing = 0, misshapen = 0, gaps = 0, failed = 0, bytes = 0;
   std::vector<double> late;    ///< arrival after the block's own time
   std::vector<double> uneven;  ///< distance of an interval between arrivals from a stride
   std::string error;
@@ -40,7 +40,7 @@ Status Follow(flight::FlightClient* client, const std::string& ticket, size_t ch
               GpsTime until, Tally* tally) {
   ARROW_ASSIGN_OR_RAISE(auto reader, client->DoGet(flight::Ticket{ticket}));
   std::vector<Arrival> arrivals;
-  int64_t misshapen = 0, bytes = 0;
+  int64_t misshapen = 0, gaps = 0, bytes = 0;
   while (Clock::System().Now() < until) {
     ARROW_ASSIGN_OR_RAISE(const flight::FlightStreamChunk chunk, reader->Next());
     if (chunk.data == nullptr) break;
@@ -48,10 +48,13 @@ Status Follow(flight::FlightClient* client, const std::string& ticket, size_t ch
     arrivals.push_back({times.Value(0), Clock::System().Now().ns()});
     const auto width = static_cast<size_t>(chunk.data->num_columns());
     misshapen += width != channels + 1 || chunk.data->num_rows() != 1 ? 1 : 0;
+    bool whole = true;
     for (int i = 1; i < chunk.data->num_columns(); ++i) {
       const auto& list = static_cast<const arrow::ListArray&>(*chunk.data->column(i));
       bytes += list.value_length(0) * 4;
+      whole &= list.values()->null_count() == 0;
     }
+    gaps += whole ? 0 : 1;
   }
   reader->Cancel();
   if (arrivals.empty()) {
@@ -64,6 +67,7 @@ Status Follow(flight::FlightClient* client, const std::string& ticket, size_t ch
   tally->blocks += count;
   tally->missing += std::abs(span - count);
   tally->misshapen += misshapen;
+  tally->gaps += gaps;
   tally->bytes += bytes;
   // The first block is that of the stride in which the call was made.
   for (size_t i = 1; i < arrivals.size(); ++i) {
@@ -133,10 +137,11 @@ int Main(int argc, char** argv) {
     return 1;
   }
   fmt::print(
-      "{{\"blocks\": {}, \"missing\": {}, \"misshapen\": {}, \"mb_per_s\": {:.1f}, "
+      "{{\"blocks\": {}, \"missing\": {}, \"misshapen\": {}, \"gaps\": {}, "
+      "\"mb_per_s\": {:.1f}, "
       "\"late\": {{\"p50\": {:.6f}, \"p99\": {:.6f}, \"max\": {:.6f}}}, "
       "\"uneven\": {{\"p50\": {:.6f}, \"p99\": {:.6f}, \"max\": {:.6f}}}}}\n",
-      tally.blocks, tally.missing, tally.misshapen,
+      tally.blocks, tally.missing, tally.misshapen, tally.gaps,
       static_cast<double>(tally.bytes) / seconds / 1e6, Quantile(&tally.late, 0.5),
       Quantile(&tally.late, 0.99), Quantile(&tally.late, 1), Quantile(&tally.uneven, 0.5),
       Quantile(&tally.uneven, 0.99), Quantile(&tally.uneven, 1));
