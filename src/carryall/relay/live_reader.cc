@@ -122,7 +122,14 @@ void LiveReader::Add(const std::shared_ptr<Subscription>& stream) {
     }
     slots_[at->second]->members.push_back({stream, q});
   }
-  if (waiting_.empty()) stream->NoteJoined(cluster_);
+  if (!waiting_.empty()) return;
+  if (!feed_->reachable()) {
+    // Nothing needs to be asked, so this is all there is to know.
+    stream->NoteUnreached(cluster_,
+                          Error(ErrorKind::kUnavailable, "no broker can be reached: {}",
+                                options_.clusters[cluster_].brokers));
+  }
+  stream->NoteJoined(cluster_);
 }
 
 void LiveReader::Remove(const std::shared_ptr<Subscription>& stream) {
@@ -159,6 +166,7 @@ void LiveReader::AssignWaiting(const std::stop_token& stop) {
     if (!std::exchange(told_, true)) {
       Log(LogLevel::kWarning, "topics cannot be read yet: {}", starts.status().message());
     }
+    for (const auto& stream : streams_) stream->NoteUnreached(cluster_, starts.status());
     return;
   }
   told_ = false;

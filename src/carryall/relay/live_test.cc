@@ -323,5 +323,27 @@ TEST(StandardTopic, IsNamedAfterThePartitionAndTheReplay) {
   EXPECT_EQ(Value(StandardTopic(channel)).topic, "arrakis-replay-r1-PUB_A_123456");
 }
 
+TEST_F(LiveTest, BrokersThatMustBeReachedAndAreNotEndTheStreamButNoOther) {
+  Start({}, [](RelayOptions* options) { options->must_reach = true; });
+  const auto first = Stream(site_->AllChannels());
+  site_->PublishAll(At(0));
+  ASSERT_TRUE(NextBlock(first.get()));
+  site_->cluster().SetReachable(false);
+  // All of its topics are being read already.
+  backend::StreamRequest request;
+  request.channels = site_->AllChannels();
+  const auto second = Value(relay_->Stream(std::move(request)));
+  Status status;
+  EXPECT_TRUE(Eventually([&] {
+    status = second->Next({}, SteadyNow() + std::chrono::milliseconds(20)).status();
+    return !status.ok();
+  }));
+  EXPECT_EQ(KindOf(status), ErrorKind::kUnavailable) << status;
+  EXPECT_TRUE(IsQuiet(first.get()));
+  site_->cluster().SetReachable(true);
+  site_->PublishAll(At(1));
+  EXPECT_EQ(NextBlock(first.get())->time(), At(1));
+}
+
 }  // namespace
 }  // namespace carryall::relay

@@ -42,13 +42,16 @@ struct RelayOptions {
   Duration max_ahead = Duration::FromSeconds(60);
   /// What a subscriber may hold that it has not read.
   int64_t max_queued_bytes = int64_t{64} << 20;
-  /// A queue that nobody reads from for so long is given up.
-  Duration stall = Duration::FromSeconds(8);
+  /// A queue that nobody reads from for so long is given up; nothing: none ever is.
+  std::optional<Duration> stall = Duration::FromSeconds(8);
   OnStall on_stall = OnStall::kGap;
   /// A stream into the past that gets nothing at all for so long ends with kUnavailable.
   Duration silence = Duration::FromSeconds(60);
   /// How long brokers may take to say where topics begin and end.
   Duration ask_timeout = Duration::FromSeconds(5);
+  /// A stream whose brokers do not say so when they are first asked ends with
+  /// kUnavailable and gives nothing before they have; otherwise it goes on asking.
+  bool must_reach = false;
   /// Of several strides in one block (history).
   int64_t max_block_bytes = int64_t{4} << 20;
   MakeFeed make_feed = MakeKafkaFeed;

@@ -83,8 +83,10 @@ void PastReader::AssignWaiting(const std::stop_token& stop) {
       feed_->Assign(assignments, kafka::Wait::For(options_.ask_timeout, stop));
   if (!starts.ok()) {
     Log(LogLevel::kInfo, "topics cannot be read yet: {}", starts.status().message());
+    stream_->NoteUnreached(cluster_, starts.status());
     return;
   }
+  stream_->NoteReached(cluster_);
   for (size_t i = 0; i < assignments.size(); ++i) {
     const kafka::Start& start = (*starts)[i];
     Topic* const topic = &topics_[assignments[i].tag];

@@ -207,6 +207,23 @@ TEST_F(PastTest, BrokersThatAreAwayAreWaitedForAndThenAnError) {
   EXPECT_EQ(KindOf(status), ErrorKind::kUnavailable) << status;
 }
 
+TEST_F(PastTest, BrokersThatMustBeReachedAndAreNotEndTheStream) {
+  Start({.topics = 4, .clusters = 2},
+        [](RelayOptions* options) { options->must_reach = true; });
+  PublishAll(-20, 0);
+  EXPECT_EQ(Read(Stream(-10, -5).get(), -10, -5), ".....");
+  site_->cluster(1).SetReachable(false);
+  const auto source = Stream(-10, -5);
+  Status status;
+  EXPECT_TRUE(Eventually([&] {
+    const auto step = source->Next({}, SteadyNow() + std::chrono::milliseconds(20));
+    status = step.status();
+    EXPECT_TRUE(!step.ok() || step->kind == backend::SourceStep::Kind::kHeartbeat);
+    return !status.ok();
+  }));
+  EXPECT_EQ(KindOf(status), ErrorKind::kUnavailable) << status;
+}
+
 TEST_F(PastTest, SeveralClustersAreReadAtTheSameTime) {
   Start({.topics = 4, .clusters = 2});
   PublishAll(-200, 0);

@@ -27,8 +27,9 @@ class Relay {
   virtual ~Relay() = default;
 
   /// Does not wait for brokers: while they are away the stream gives heartbeats, then
-  /// gaps. Every channel needs a stride, a partition index and a topic: kUnavailable
-  /// naming one that has not. request.latency is the subscriber's own patience.
+  /// gaps (but see RelayOptions::must_reach). Every channel needs a stride, a partition
+  /// index and a topic: kUnavailable naming one that has not. request.latency is the
+  /// subscriber's own patience.
   virtual Result<std::unique_ptr<backend::BlockSource>> Stream(
       backend::StreamRequest request) = 0;
 

@@ -65,6 +65,7 @@ Status Subscription::Init() {
     // This is when it learns what is live.
     ARROW_RETURN_NOT_OK(mux_->Pull(begun_, &slot_).status());
   }
+  reached_ = !options_.must_reach;
   counters_->subscribers.fetch_add(1);
   return Status::OK();
 }
@@ -192,8 +193,34 @@ void Subscription::NoteEnd(size_t q, std::optional<int64_t> offset) {
   DeclareAbsent(options_.clock->Now());
 }
 
+void Subscription::NoteReached(size_t cluster) {
+  const std::lock_guard lock(mutex_);
+  SetReached(cluster);
+}
+
+void Subscription::SetReached(size_t cluster) {
+  if (reached_) return;
+  reached_ = true;
+  for (size_t q = 0; q < parts_.size(); ++q) {
+    state_[q].reached |= parts_[q].place.cluster == cluster;
+    reached_ &= state_[q].reached;
+  }
+  if (reached_) Wake();
+}
+
+void Subscription::NoteUnreached(size_t cluster, const Status& why) {
+  const std::lock_guard lock(mutex_);
+  if (reached_) return;
+  for (size_t q = 0; q < parts_.size(); ++q) {
+    if (parts_[q].place.cluster != cluster || state_[q].reached) continue;
+    failed_ = Error(ErrorKind::kUnavailable, "{}", why.message());
+    return Wake();
+  }
+}
+
 void Subscription::NoteJoined(size_t cluster) {
   const std::lock_guard lock(mutex_);
+  SetReached(cluster);
   if (joined_) return;
   joined_ = true;
   for (size_t q = 0; q < parts_.size(); ++q) {
@@ -262,13 +289,13 @@ void Subscription::Tick() {
 }
 
 void Subscription::CheckStall() {
-  if (released_ || reading_ || window_->chunks() == 0) return;
-  if (SteadyNow() - last_read_ < ToChrono(options_.stall)) return;
+  if (!options_.stall || released_ || reading_ || window_->chunks() == 0) return;
+  if (SteadyNow() - last_read_ < ToChrono(*options_.stall)) return;
   window_->Clear();
   released_ = true;
   counters_->released.fetch_add(1);
   Log(LogLevel::kWarning, "nobody read the stream of {} for {}: its queue is given up",
-      parts_[0].what, ToString(options_.stall));
+      parts_[0].what, ToString(*options_.stall));
 }
 
 void Subscription::Fail(const Status& status) {

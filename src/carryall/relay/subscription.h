@@ -65,6 +65,9 @@ class Subscription {
   /// so everywhere (or cannot be for a while), so that it does not begin with what was
   /// missed.
   void NoteJoined(size_t cluster);
+  /// The brokers of this cluster answered, or did not in time.
+  void NoteReached(size_t cluster);
+  void NoteUnreached(size_t cluster, const Status& why);
   /// Where the past is known up to `next` or further, the live reader, which goes on
   /// there, is enough.
   void TryLive(size_t part, int64_t next);
@@ -99,6 +102,7 @@ class Subscription {
     GpsTime known_end = GpsTime::Min();
     bool live = true;
     bool joined = false;
+    bool reached = false;
     int64_t next_offset = -1;
     bool at_end = false;
   };
@@ -127,6 +131,7 @@ class Subscription {
   void NoteGaps();
   Result<std::optional<SeriesBlock>> Emit(const Run& run);
   Status CheckSilence() const;
+  void SetReached(size_t cluster);
   bool HasBegun() const;
 
   const backend::StreamRequest request_;
@@ -151,7 +156,8 @@ class Subscription {
   std::optional<GpsTime> head_end_;
   size_t missing_ = 0;
   Status failed_;
-  bool joined_ = false;  ///< all parts are
+  bool joined_ = false;   ///< all parts are
+  bool reached_ = false;  ///< all parts are, or need not be
   const SteadyTime made_ = SteadyNow();
   bool reading_ = false;
   bool released_ = false;

@@ -22,7 +22,7 @@ Result<SourceStep> Subscription::Next(const std::stop_token& stop, SteadyTime de
     if (options_.on_stall == OnStall::kFail) {
       return Error(ErrorKind::kUnavailable,
                    "the stream was not read for {} and given up: {}",
-                   ToString(options_.stall), parts_[0].what);
+                   ToString(*options_.stall), parts_[0].what);
     }
     released_ = false;
   }
@@ -32,8 +32,8 @@ Result<SourceStep> Subscription::Next(const std::stop_token& stop, SteadyTime de
     ARROW_RETURN_NOT_OK(failed_);
     has_news_ = false;
     if (!HasBegun()) {
-      news_.wait_until(lock, stop,
-                       std::min(deadline, made_ + ToChrono(options_.ask_timeout)),
+      const SteadyTime asked = made_ + ToChrono(options_.ask_timeout);
+      news_.wait_until(lock, stop, reached_ ? std::min(deadline, asked) : deadline,
                        [this] { return has_news_; });
       if (!has_news_ && SteadyNow() >= deadline) return step;
       continue;
@@ -62,6 +62,7 @@ Result<SourceStep> Subscription::Next(const std::stop_token& stop, SteadyTime de
 }
 
 bool Subscription::HasBegun() const {
+  if (!reached_) return false;
   return joined_ || request_.start ||
          SteadyNow() - made_ >= ToChrono(options_.ask_timeout);
 }
