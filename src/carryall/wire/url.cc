@@ -8,6 +8,7 @@ namespace carryall::wire {
 namespace {
 
 constexpr size_t kMaxUrlBytes = 1024;
+constexpr std::string_view kKafkaScheme = "kafka://";
 
 Status Wrong(std::string_view url, std::string_view what) {
   return Error(ErrorKind::kInvalidArgument, "invalid server URL: {}: '{}'", what,
@@ -97,7 +98,32 @@ bool IsReuseLocation(std::string_view location) {
 }
 
 bool IsKafkaLocation(std::string_view location) {
-  return location.starts_with("kafka://");
+  return location.starts_with(kKafkaScheme);
+}
+
+Result<std::vector<std::string>> KafkaLocations(std::string_view brokers) {
+  std::vector<std::string> locations;
+  std::string_view rest = brokers;
+  for (bool more = true; more;) {
+    const size_t comma = rest.find(',');
+    more = comma != std::string_view::npos;
+    std::string_view broker = rest.substr(0, comma);
+    if (more) rest.remove_prefix(comma + 1);
+    while (broker.starts_with(' ')) broker.remove_prefix(1);
+    while (broker.ends_with(' ')) broker.remove_suffix(1);
+    if (broker.starts_with(kKafkaScheme)) broker.remove_prefix(kKafkaScheme.size());
+    if (broker.ends_with('/')) broker.remove_suffix(1);
+    const auto fits = [](char c) {
+      return IsAddressCharacter(c) || c == '[' || c == ']';
+    };
+    if (broker.empty() || !std::all_of(broker.begin(), broker.end(), fits)) {
+      return Error(ErrorKind::kInvalidArgument,
+                   "brokers must be [kafka://]host:port[,host:port...], not '{}'",
+                   brokers.substr(0, 200));
+    }
+    locations.push_back(fmt::format("{}{}", kKafkaScheme, broker));
+  }
+  return locations;
 }
 
 std::string ServerUrl::ToString() const {

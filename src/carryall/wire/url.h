@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "carryall/base/status.h"
 
@@ -16,6 +17,9 @@ inline constexpr std::string_view kReuseLocation = "arrow-flight-reuse-connectio
 bool IsReuseLocation(std::string_view location);
 /// Whether a location asks to read Kafka directly ("kafka://host:port[,host:port]").
 bool IsKafkaLocation(std::string_view location);
+/// The locations of brokers "[kafka://]host[:port][,...]": one each, "kafka://host:port".
+/// kInvalidArgument naming the text if one of them is none.
+Result<std::vector<std::string>> KafkaLocations(std::string_view brokers);
 
 /// Where a server is, or where to bind one.
 struct ServerUrl {

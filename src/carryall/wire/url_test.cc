@@ -76,6 +76,14 @@ TEST(LocationTest, SpecialLocationsAreKnown) {
   EXPECT_FALSE(IsReuseLocation("grpc://host:1"));
   EXPECT_TRUE(IsKafkaLocation("kafka://k1:9092,k2:9092"));
   EXPECT_FALSE(IsKafkaLocation("grpc://kafka:1"));
+  const std::vector<std::string> both{"kafka://k1:9092", "kafka://[::1]:2"};
+  EXPECT_EQ(*KafkaLocations("kafka://k1:9092,[::1]:2"), both);
+  EXPECT_EQ(*KafkaLocations(" k1:9092/, kafka://[::1]:2 "), both);
+  for (const char* wrong : {"", "k1:1,", "http://k1:1", "a@k1:1", "k 1", "k1:1/topic"}) {
+    const Status status = KafkaLocations(wrong).status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kInvalidArgument) << wrong;
+    EXPECT_NE(status.message().find(wrong), std::string::npos) << status;
+  }
 }
 
 }  // namespace
