@@ -140,17 +140,23 @@ Result<std::vector<PlannedEndpoint>> Router::PlanChannels(
   const bool listed = !named || view != nullptr;
   const bool archival = replay && (!named || (view != nullptr && view->narrows));
   std::vector<PlannedEndpoint> out;
-  const auto plan = [&](std::vector<std::string> channels, const ReplayContext* mapped) {
-    if (channels.empty() || !listed) return;
+  const auto plan = [&](std::vector<std::string> channels, const ReplayContext* mapped,
+                        const std::vector<const ClaimIndex*>& direct) -> Status {
+    if (channels.empty() || !listed) return Status::OK();
     if (Covers(request, mapped, now)) {
-      out.push_back(Here(WithChannels(request, std::move(channels))));
-    } else {
-      const auto in_request = [&](const std::string& name) { return *seen.find(name); };
-      for (const std::string& name : channels) elsewhere.push_back(in_request(name));
+      return AddEndpoints(request, std::move(channels), direct, &out);
     }
+    const auto in_request = [&](const std::string& name) { return *seen.find(name); };
+    for (const std::string& name : channels) elsewhere.push_back(in_request(name));
+    return Status::OK();
   };
-  plan(std::move(under_replay), nullptr);
-  plan(std::move(raw), archival ? &*replay : nullptr);
+  // What was published under a replay stands in topics of its own. What a replay makes of
+  // raw data is a server's work.
+  std::vector<const ClaimIndex*> of_replay, of_raw;
+  if (view != nullptr) of_replay = {&view->claims, &raw_};
+  if (!replay) of_raw = {&raw_};
+  ARROW_RETURN_NOT_OK(plan(std::move(under_replay), nullptr, of_replay));
+  ARROW_RETURN_NOT_OK(plan(std::move(raw), archival ? &*replay : nullptr, of_raw));
   if (out.empty()) {
     return Error(ErrorKind::kNoEndpoint,
                  "no known endpoint can serve these channels at this time: {}, {}",
@@ -159,6 +165,32 @@ Result<std::vector<PlannedEndpoint>> Router::PlanChannels(
   // A part that is left out silently would look like a complete answer.
   if (!elsewhere.empty()) return ChannelsUnavailable(elsewhere);
   return out;
+}
+
+Status Router::AddEndpoints(const wire::Request& request,
+                            std::vector<std::string> channels,
+                            const std::vector<const ClaimIndex*>& direct,
+                            std::vector<PlannedEndpoint>* out) {
+  std::vector<std::string> here;
+  std::map<std::string, std::vector<std::string>> by_brokers;
+  for (std::string& channel : channels) {
+    std::string brokers;
+    if (request.type == wire::RequestType::kStream) {
+      for (const ClaimIndex* claims : direct) {
+        if (brokers.empty()) brokers = claims->DirectRead(channel);
+      }
+    }
+    (brokers.empty() ? here : by_brokers[brokers]).push_back(std::move(channel));
+  }
+  for (auto& [brokers, read_there] : by_brokers) {
+    ARROW_ASSIGN_OR_RAISE(auto locations, wire::KafkaLocations(brokers));
+    PlannedEndpoint endpoint = Here(WithChannels(request, std::move(read_there)));
+    endpoint.locations.insert(endpoint.locations.begin(), locations.begin(),
+                              locations.end());
+    out->push_back(std::move(endpoint));
+  }
+  if (!here.empty()) out->push_back(Here(WithChannels(request, std::move(here))));
+  return Status::OK();
 }
 
 bool Router::Covers(const wire::Request& request, const ReplayContext* replay,

@@ -68,6 +68,12 @@ class Router {
   /// if one is given.
   bool Covers(const wire::Request& request, const ReplayContext* replay,
               GpsTime now) const;
+  /// The endpoints of some of a request's channels: those read from brokers apart, by
+  /// the brokers that `direct` names for them, if it is given.
+  static Status AddEndpoints(const wire::Request& request,
+                             std::vector<std::string> channels,
+                             const std::vector<const ClaimIndex*>& direct,
+                             std::vector<PlannedEndpoint>* out);
   bool CoversTime(std::optional<GpsTime> t, GpsTime now) const;
   const ReplayView* FindView(const std::optional<ReplayContext>& replay) const;
 

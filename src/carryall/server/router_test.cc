@@ -91,6 +91,52 @@ TEST(Router, HasNoEndpointForNoChannels) {
             ErrorKind::kNoEndpoint);
 }
 
+constexpr const char* kDirect = R"(
+replays: {R: {start: 1000000000, end: 1000086400}}
+grpc://localhost:31206:
+  replay_ids: [{id: R, scopes: {H1: [{subsystem: PEM}]}}]
+  scopes:
+    H1:
+      - {channel: "H1:PEM-OWN", direct_read: "kafka://k3:1"}
+      - {subsystem: PEM, direct_read: "kafka://k1:9092,k2:9092"}
+      - {channel: "H1:PEM-LATER", direct_read: "kafka://k4:1"}
+      - {channel: "H1:LSC-C", direct_read: "k3:1"}
+      - all: true
+)";
+
+std::vector<std::string> Endpoints(const Result<std::vector<PlannedEndpoint>>& plan) {
+  if (!plan.ok()) return {plan.status().message()};
+  std::vector<std::string> texts;
+  for (const PlannedEndpoint& endpoint : *plan) {
+    texts.push_back(fmt::format("{} at {}", fmt::join(ChannelsOf(endpoint), " "),
+                                fmt::join(endpoint.locations, " ")));
+  }
+  return texts;
+}
+
+TEST(Router, SendsStreamsToTheBrokersOfDirectReadAndThenToItself) {
+  const std::string reuse(wire::kReuseLocation);
+  EXPECT_THAT(
+      Endpoints(Make(kDirect).Plan(
+          Stream({"H1:PEM-A", "H1:LSC-B", "H1:PEM-OWN", "H1:PEM-LATER"}, {}, {}), kNow)),
+      ElementsAre("H1:PEM-OWN at kafka://k3:1 " + reuse,
+                  "H1:PEM-A H1:PEM-LATER at kafka://k1:9092 kafka://k2:9092 " + reuse,
+                  "H1:LSC-B at " + reuse));
+  EXPECT_THAT(Endpoints(Make(kDirect).Plan(Stream({"H1:LSC-C"}, {}, {}), kNow)),
+              ElementsAre("H1:LSC-C at kafka://k3:1 " + reuse));
+  EXPECT_THAT(Endpoints(Make(kDirect).Plan(Describe({"H1:PEM-A", "H1:LSC-B"}), kNow)),
+              ElementsAre("H1:PEM-A H1:LSC-B at " + reuse));
+}
+
+TEST(Router, LeavesReplaysOfRawDataToServers) {
+  const std::string reuse(wire::kReuseLocation);
+  Request request = Stream({"H1:PEM-A", "H1:LSC-C"}, {}, {});
+  std::get<wire::StreamArgs>(request.args).replay_id = "R";
+  EXPECT_THAT(Endpoints(Make(kDirect).Plan(request, kNow)),
+              ElementsAre("H1:PEM-A at kafka://k1:9092 kafka://k2:9092 " + reuse,
+                          "H1:LSC-C at " + reuse));
+}
+
 TEST(Router, TestsTimesAgainstTheRetention) {
   const Router router = Make(kLive);
   const auto ok = [&](std::optional<GpsTime> start, std::optional<GpsTime> end) {

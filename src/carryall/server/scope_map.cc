@@ -8,6 +8,8 @@
 #include <functional>
 #include <set>
 
+#include "carryall/wire/url.h"
+
 namespace carryall::server {
 namespace {
 
@@ -263,6 +265,8 @@ Status Reader::ReadItem(const YAML::Node& node, std::vector<ScopeItem>* out) {
           ARROW_ASSIGN_OR_RAISE(base.publisher, Text(value, key));
         } else if (key == "direct_read") {
           ARROW_ASSIGN_OR_RAISE(base.direct_read, Text(value, key));
+          const Status read = wire::KafkaLocations(*base.direct_read).status();
+          if (!read.ok()) return Fail(value, "direct_read: " + read.message());
         } else if (key == "replay") {
           ARROW_ASSIGN_OR_RAISE(base.replay, Text(value, key));
         } else if (key == "subsystem" || key == "subsystems") {

@@ -99,6 +99,9 @@ TEST(ScopeMap, NamesFileAndLineOfWhatIsWrong) {
   EXPECT_THAT(ErrorOf("\ngrpc://a:1: {}\ngrpc://a:1: {}"),
               HasSubstr("map.yaml:3: key comes twice: grpc://a:1"));
   EXPECT_THAT(ErrorOf("replays: {R: {start: 5, end: 5}}"), HasSubstr("replay 'R'"));
+  EXPECT_THAT(
+      ErrorOf("grpc://a:1:\n  scopes:\n    H1: [{all: true, direct_read: 'k 1'}]"),
+      StartsWith("map.yaml:3: direct_read: brokers must be"));
   EXPECT_THAT(ErrorOf("a:\n  - b: [\n"), StartsWith("map.yaml:"));
   EXPECT_THAT(ErrorOf("nonsense: {}"), HasSubstr("named by its URL"));
   EXPECT_THAT(ErrorOf("- x"), StartsWith("map.yaml:1: a scope map must be a mapping"));
