@@ -5,11 +5,10 @@
 #include "carryall/base/clock.h"
 #include "carryall/base/log.h"
 #include "carryall/client/block_inbox.h"
-#include "carryall/client/deadlines.h"
 #include "carryall/client/drop_report.h"
+#include "carryall/client/endpoint_reader.h"
 #include "carryall/client/stream_tracks.h"
 #include "carryall/codec/assemble.h"
-#include "carryall/flight/block_sink.h"
 
 namespace carryall::client {
 namespace {
@@ -32,6 +31,7 @@ class BlockStreamImpl final : public BlockStream {
         plan_(std::move(plan)),
         tracks_(std::move(tracks)),
         span_(span),
+        on_gap_(options.on_gap),
         drops_(options.on_drop == mux::OnDrop::kWarn, tracks_),
         inbox_(std::make_shared<BlockInbox>(plan_.endpoints.size(),
                                             options.max_queued_bytes)),
@@ -53,7 +53,7 @@ class BlockStreamImpl final : public BlockStream {
   enum class State { kWaiting, kReading, kEnded };
   struct Reading {
     State state = State::kWaiting;
-    std::unique_ptr<flight::MessageReader> reader;
+    std::unique_ptr<EndpointReader> reader;
     std::vector<GpsTime> floors;  // by feed: where earlier endpoints left off
   };
 
@@ -76,6 +76,7 @@ class BlockStreamImpl final : public BlockStream {
   const StreamPlan plan_;
   const StreamTracks tracks_;
   const TimeSpan span_;
+  const mux::OnGap on_gap_;
   DropReport drops_;
   const std::shared_ptr<BlockInbox> inbox_;
   const std::unique_ptr<mux::BlockMux> mux_;
@@ -138,31 +139,16 @@ void BlockStreamImpl::Start(size_t e) {
   for (const Feed& feed : tracks_.feeds[e]) {
     reading.floors.push_back(pushed_until_[feed.track]);
   }
-  flight::BlockSink::Options sink;
-  sink.ticket = endpoint.endpoint.ticket;
-  sink.channels = endpoint.channels;
-  sink.start = endpoint.start;
-  sink.end = endpoint.end;
-
-  const GpsTime now = Clock::System().Now();
-  flight::Headers headers = plan_.headers;
-  const bool history = endpoint.start && *endpoint.start < now;
-  for (auto& header :
-       AcceptHeaders(session_->options(), *endpoint.channels, plan_.native_stride,
-                     history ? kHistoryBatchBytes : 1)) {
-    headers.push_back(std::move(header));
-  }
-  auto read = session_->ReadOptions(endpoint.endpoint, endpoint.what, std::move(headers));
-  read.silence_timeout = SilenceTimeout(session_->options(), endpoint, now);
-  read.silent_until = SilentUntil(endpoint, now);
-  reading.reader = flight::MessageReader::Start(
-      session_->pool(), std::move(read),
-      std::make_shared<flight::BlockSink>(
-          std::move(sink),
-          [inbox = inbox_, e](std::vector<SeriesBlock> blocks, int64_t bytes) {
-            return inbox->Put(e, std::move(blocks), bytes);
-          },
-          [inbox = inbox_, e](const Status& status) { inbox->End(e, status); }));
+  EndpointReader::Options read;
+  const bool history = endpoint.start && *endpoint.start < Clock::System().Now();
+  if (history) read.batch_bytes = kHistoryBatchBytes;
+  read.single_strides = on_gap_ != mux::OnGap::kFill;
+  reading.reader = EndpointReader::Start(
+      *session_, plan_, e, read,
+      {[inbox = inbox_, e](std::vector<SeriesBlock> blocks, int64_t bytes) {
+         return inbox->Put(e, std::move(blocks), bytes);
+       },
+       [inbox = inbox_, e](const Status& status) { inbox->End(e, status); }});
 }
 
 Status BlockStreamImpl::TakeArrivals() {
@@ -201,6 +187,10 @@ Status BlockStreamImpl::Push(size_t e, BlockInbox::Arrival arrival) {
       }
       GpsTime& until = pushed_until_[feed.track];
       until = std::max(until, part.end());
+      if (IsGap(plan_.endpoints[e], part)) {
+        mux_->DeclareComplete(feed.track, part.end());
+        continue;
+      }
       const GpsTime time = part.time();
       const Duration duration = part.duration();
       const Status status =

@@ -179,6 +179,10 @@ Result<std::vector<std::string>> ClientImpl::Domains(const CallContext& context)
 
 Result<std::shared_ptr<Client>> Client::Make(ClientOptions options) {
   ARROW_ASSIGN_OR_RAISE(auto session, Session::Make(std::move(options)));
+  return Of(std::move(session));
+}
+
+std::shared_ptr<Client> Client::Of(std::shared_ptr<const Session> session) {
   return std::make_shared<ClientImpl>(std::move(session));
 }
 

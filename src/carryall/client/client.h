@@ -53,6 +53,9 @@ struct StreamOptions {
   mux::OnDrop on_drop = mux::OnDrop::kIgnore;
   std::optional<GpsTime> replay_start, replay_end;
   std::optional<std::string> replay_id;
+  /// Brokers to read all channels from, "host:port[,host:port...]", each as it is or with
+  /// kafka:// before it. The server is only asked what the channels are.
+  std::optional<std::string> kafka_url;
   int64_t max_queued_bytes = int64_t{256} << 20;  ///< per stream; readers pause above it
   int64_t max_result_bytes = int64_t{64} << 30;   ///< fetch only
 };
@@ -73,12 +76,19 @@ class BlockStream {
   virtual void Cancel() = 0;
 };
 
+class Session;
+
 /// A connection to the platform. Connections are opened when needed, kept and shared; no
 /// network traffic at construction. Thread safe.
+///
+/// Samples come from the servers that the asked one names, or, where it names brokers,
+/// straight from their topics; if those brokers do not answer within the connect timeout,
+/// from the servers named after them.
 class Client {
  public:
   virtual ~Client() = default;
   static Result<std::shared_ptr<Client>> Make(ClientOptions options = {});
+  static std::shared_ptr<Client> Of(std::shared_ptr<const Session> session);
 
   virtual const std::string& url() const = 0;
 

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include "carryall/base/clock.h"
-#include "carryall/client/deadlines.h"
+#include "carryall/client/endpoint_reader.h"
 #include "carryall/codec/assemble.h"
-#include "carryall/flight/block_sink.h"
 
 namespace carryall::client {
 namespace {
@@ -30,14 +28,15 @@ class Assembly {
   codec::SpanAssembler& assembler() { return *assembler_; }
 
   Status Place(size_t e, const std::vector<SeriesBlock>& blocks, int64_t bytes,
-               const std::vector<int32_t>& positions) {
+               const StreamEndpoint& endpoint) {
     GpsTime until = GpsTime::Min();
     {
       std::unique_lock placing(place_mutex_, std::defer_lock);
       if (one_at_a_time_) placing.lock();
       for (const SeriesBlock& block : blocks) {
-        ARROW_RETURN_NOT_OK(assembler_->Place(block, positions));
         until = std::max(until, block.end());
+        if (IsGap(endpoint, block)) continue;
+        ARROW_RETURN_NOT_OK(assembler_->Place(block, endpoint.positions));
       }
     }
     std::lock_guard lock(mutex_);
@@ -99,9 +98,10 @@ class Assembly {
 class Fetch {
  public:
   Fetch(const Session& session, const StreamPlan& plan, GpsTime start, GpsTime end,
-        std::shared_ptr<Assembly> assembly, const CallContext& context)
+        mux::OnGap on_gap, std::shared_ptr<Assembly> assembly, const CallContext& context)
       : session_(session),
         plan_(plan),
+        on_gap_(on_gap),
         start_(start),
         end_(end),
         assembly_(std::move(assembly)),
@@ -134,33 +134,14 @@ class Fetch {
  private:
   void Start() {
     const size_t e = started_++;
-    const StreamEndpoint& endpoint = plan_.endpoints[e];
-    flight::BlockSink::Options sink;
-    sink.ticket = endpoint.endpoint.ticket;
-    sink.channels = endpoint.channels;
-    sink.start = endpoint.start;
-    sink.end = endpoint.end;
-    flight::Headers headers = plan_.headers;
-    for (auto& header : AcceptHeaders(session_.options(), *endpoint.channels,
-                                      plan_.native_stride, kBatchBytes)) {
-      headers.push_back(std::move(header));
-    }
-    const GpsTime now = Clock::System().Now();
-    auto read =
-        session_.ReadOptions(endpoint.endpoint, endpoint.what, std::move(headers));
-    read.silence_timeout = SilenceTimeout(session_.options(), endpoint, now);
-    read.silent_until = SilentUntil(endpoint, now);
-    readers_[e] = flight::MessageReader::Start(
-        session_.pool(), std::move(read),
-        std::make_shared<flight::BlockSink>(
-            std::move(sink),
-            [assembly = assembly_, e, positions = endpoint.positions](
-                const std::vector<SeriesBlock>& blocks, int64_t bytes) {
-              return assembly->Place(e, blocks, bytes, positions);
-            },
-            [assembly = assembly_, e](const Status& status) {
-              assembly->End(e, status);
-            }));
+    readers_[e] = EndpointReader::Start(
+        session_, plan_, e,
+        {.batch_bytes = kBatchBytes, .single_strides = on_gap_ != mux::OnGap::kFill},
+        {[assembly = assembly_, e, endpoint = plan_.endpoints[e]](
+             const std::vector<SeriesBlock>& blocks, int64_t bytes) {
+           return assembly->Place(e, blocks, bytes, endpoint);
+         },
+         [assembly = assembly_, e](const Status& status) { assembly->End(e, status); }});
   }
 
   // How many have ended; the first error, if one of them failed.
@@ -190,10 +171,11 @@ class Fetch {
 
   const Session& session_;
   const StreamPlan& plan_;
+  const mux::OnGap on_gap_;
   const GpsTime start_, end_;
   const std::shared_ptr<Assembly> assembly_;
   const CallContext& context_;
-  std::vector<std::unique_ptr<flight::MessageReader>> readers_;
+  std::vector<std::unique_ptr<EndpointReader>> readers_;
   size_t started_ = 0;
 };
 
@@ -207,7 +189,8 @@ Result<SeriesBlock> FetchSpan(const Session& session, const StreamPlan& plan,
       codec::SpanAssembler::Make(start, end, plan.channels, options.max_result_bytes));
   const auto assembly = std::make_shared<Assembly>(
       std::move(assembler), plan.endpoints.size(), plan.has_shared_channels());
-  ARROW_RETURN_NOT_OK(Fetch(session, plan, start, end, assembly, context).Run());
+  ARROW_RETURN_NOT_OK(
+      Fetch(session, plan, start, end, options.on_gap, assembly, context).Run());
   if (options.on_gap == mux::OnGap::kRaise) {
     if (const auto gap = assembly->assembler().FirstFullGap(plan.native_stride)) {
       return Error(ErrorKind::kGap, "no data of any channel in [{}, {})",

@@ -1,5 +1,6 @@
 #include "carryall/client/session.h"
 
+#include "carryall/kafka/handle.h"
 #include "carryall/wire/request_id.h"
 #include "carryall/wire/url.h"
 
@@ -11,14 +12,16 @@ constexpr size_t kMaxEndpoints = 4096;
 
 }  // namespace
 
-Session::Session(ClientOptions options, std::string url)
+Session::Session(ClientOptions options, std::string url, relay::MakeFeed make_feed)
     : options_(std::move(options)),
       url_(std::move(url)),
       pool_(std::make_shared<flight::ConnectionPool>(
           flight::ConnectionOptions{options_.connect_timeout, options_.token})),
+      brokers_(options_, std::move(make_feed)),
       describes_(options_.compact) {}
 
-Result<std::shared_ptr<const Session>> Session::Make(ClientOptions options) {
+Result<std::shared_ptr<const Session>> Session::Make(ClientOptions options,
+                                                     relay::MakeFeed make_feed) {
   ARROW_ASSIGN_OR_RAISE(const auto url, wire::ResolveServerUrl(options.url));
   ARROW_RETURN_NOT_OK(wire::CodecFromName(options.codec));
   for (const auto& [name, value] :
@@ -30,7 +33,8 @@ Result<std::shared_ptr<const Session>> Session::Make(ClientOptions options) {
                    name, ToString(*value));
     }
   }
-  return std::shared_ptr<const Session>(new Session(std::move(options), url.ToString()));
+  return std::shared_ptr<const Session>(
+      new Session(std::move(options), url.ToString(), std::move(make_feed)));
 }
 
 Result<Session::PendingPlan> Session::StartPlan(const wire::Request& request,
@@ -58,17 +62,26 @@ Result<std::vector<Endpoint>> Session::PendingPlan::Wait(const CallContext& cont
   }
   std::vector<Endpoint> endpoints;
   for (const auto& endpoint : planned) {
-    ARROW_ASSIGN_OR_RAISE(endpoints.emplace_back(), session_->Complete(endpoint));
+    ARROW_ASSIGN_OR_RAISE(
+        endpoints.emplace_back(),
+        session_->Complete(endpoint, type_ == wire::RequestType::kStream));
   }
   return endpoints;
 }
 
-Result<Endpoint> Session::Complete(const arrow::flight::FlightEndpoint& planned) const {
+Result<Endpoint> Session::Complete(const arrow::flight::FlightEndpoint& planned,
+                                   bool may_read_brokers) const {
   Endpoint endpoint;
   endpoint.ticket = planned.ticket.ticket;
-  std::string unreadable;
+  std::string unreadable, brokers;
+  may_read_brokers &= !planned.locations.empty() &&
+                      wire::IsKafkaLocation(planned.locations[0].ToString());
   for (const auto& location : planned.locations) {
     const std::string text = location.ToString();
+    if (may_read_brokers && wire::IsKafkaLocation(text)) {
+      brokers += (brokers.empty() ? "" : ",") + text;
+      continue;
+    }
     const auto parsed = wire::ParseServerUrl(text);
     if (wire::IsReuseLocation(text)) {
       endpoint.urls.push_back(url_);
@@ -79,6 +92,14 @@ Result<Endpoint> Session::Complete(const arrow::flight::FlightEndpoint& planned)
     }
   }
   if (planned.locations.empty()) endpoint.urls.push_back(url_);
+  if (!brokers.empty()) {
+    auto plain = kafka::PlainBrokers(brokers);
+    if (plain.ok()) {
+      endpoint.brokers = *std::move(plain);
+      return endpoint;
+    }
+    unreadable = brokers;
+  }
   if (endpoint.urls.empty()) {
     return Error(
         ErrorKind::kUnsupported,

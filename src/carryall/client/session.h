@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "carryall/client/broker_pool.h"
 #include "carryall/client/client.h"
 #include "carryall/flight/connection.h"
 #include "carryall/flight/message_reader.h"
@@ -16,24 +17,30 @@ namespace carryall::client {
 /// An endpoint of a plan, with the places to read it from.
 struct Endpoint {
   std::string ticket;
-  std::vector<std::string> urls;  ///< replicas, at least one
+  std::vector<std::string> urls;  ///< replicas; at least one, unless there are brokers
+  /// Not empty: "host:port[,host:port...]", to be read first.
+  std::string brokers;
 };
 
 /// What all calls of one client share. Thread safe.
 class Session {
  public:
-  static Result<std::shared_ptr<const Session>> Make(ClientOptions options);
+  /// Tests read from feeds of their own.
+  static Result<std::shared_ptr<const Session>> Make(
+      ClientOptions options, relay::MakeFeed make_feed = relay::MakeKafkaFeed);
 
   const ClientOptions& options() const { return options_; }
   const std::string& url() const { return url_; }
   const std::shared_ptr<flight::ConnectionPool>& pool() const { return pool_; }
+  BrokerPool& brokers() const { return brokers_; }
 
   /// A plan that has been asked for.
   class PendingPlan {
    public:
-    /// To be called once. Locations that mean "the same server" become its URL; those
-    /// that ask to read Kafka are left out. kUnsupported naming the locations if an
-    /// endpoint has none that can be read.
+    /// To be called once. Locations that mean "the same server" become its URL. Those
+    /// that ask to read Kafka are brokers where the first location of a stream is one,
+    /// and otherwise left out. kUnsupported naming the locations if an endpoint has none
+    /// that can be read.
     Result<std::vector<Endpoint>> Wait(const CallContext& context);
     /// What came with the plan; nothing before Wait.
     const std::string& metadata() const { return metadata_; }
@@ -76,12 +83,14 @@ class Session {
                                   flight::Headers headers) const;
 
  private:
-  Session(ClientOptions options, std::string url);
-  Result<Endpoint> Complete(const arrow::flight::FlightEndpoint& endpoint) const;
+  Session(ClientOptions options, std::string url, relay::MakeFeed make_feed);
+  Result<Endpoint> Complete(const arrow::flight::FlightEndpoint& endpoint,
+                            bool may_read_brokers) const;
 
   const ClientOptions options_;
   const std::string url_;
   const std::shared_ptr<flight::ConnectionPool> pool_;
+  mutable BrokerPool brokers_;
   mutable std::atomic<bool> describes_;
 };
 

@@ -6,6 +6,8 @@
 
 #include "carryall/base/clock.h"
 #include "carryall/client/metadata.h"
+#include "carryall/kafka/handle.h"
+#include "carryall/relay/options.h"
 #include "carryall/wire/description.h"
 
 namespace carryall::client {
@@ -70,6 +72,32 @@ Status Assign(const wire::StreamArgs& args, const StreamPlan& plan,
     return Status::OK();
   }
   return ChannelSet::Make(std::move(channels)).Value(&part->channels);
+}
+
+// Brokers know nothing of replays of what was, and a channel only by its partition.
+Status CheckDirect(const ChannelSet& channels, const StreamOptions& options) {
+  if (options.replay_start) {
+    return Error(ErrorKind::kUnsupported,
+                 "a window cannot be replayed straight from brokers, only by a server");
+  }
+  for (const Channel& channel : channels.channels()) {
+    ARROW_RETURN_NOT_OK(relay::StandardTopic(channel).status());
+    if (channel.partition_index) continue;
+    return Error(ErrorKind::kUnavailable, "channel has no place in its partition: {}",
+                 channel.name);
+  }
+  return Status::OK();
+}
+
+// All channels from the brokers that the user named.
+Result<StreamPlan> PlanDirect(StreamPlan plan, const wire::StreamArgs& args,
+                              const StreamOptions& options, std::string brokers) {
+  StreamEndpoint part;
+  part.endpoint.brokers = std::move(brokers);
+  ARROW_RETURN_NOT_OK(CheckDirect(*plan.channels, options));
+  ARROW_RETURN_NOT_OK(Assign(args, plan, &part));
+  plan.endpoints.push_back(std::move(part));
+  return plan;
 }
 
 Status CheckCoverage(const Session& session, const StreamPlan& plan) {
@@ -181,7 +209,10 @@ Result<StreamPlan> PlanStream(const Session& session,
   std::optional<Session::PendingPlan> pending;
   std::optional<Result<std::vector<Endpoint>>> planned;
   std::vector<Channel> described;
-  if (IsOnUsualStrides(span) && !names.empty()) {
+  std::string brokers;
+  if (options.kafka_url) {
+    ARROW_ASSIGN_OR_RAISE(brokers, kafka::PlainBrokers(*options.kafka_url));
+  } else if (IsOnUsualStrides(span) && !names.empty()) {
     ARROW_ASSIGN_OR_RAISE(pending, StartPlan(session, guess, plan.headers));
     if (session.describes()) {
       planned = pending->Wait(context);
@@ -205,6 +236,9 @@ Result<StreamPlan> PlanStream(const Session& session,
   }
   if (span.start) args.start = span.start->Floor(plan.native_stride);
   if (span.end) args.end = span.end->Ceil(plan.native_stride);
+  if (!brokers.empty()) {
+    return PlanDirect(std::move(plan), args, options, std::move(brokers));
+  }
   if (!pending || args.channels != guess.channels || args.start != guess.start ||
       args.end != guess.end) {
     pending.reset();
@@ -226,7 +260,11 @@ Result<StreamPlan> PlanStream(const Session& session,
     StreamEndpoint part;
     part.endpoint = std::move(endpoint);
     ARROW_RETURN_NOT_OK(Assign(*ticket, plan, &part));
-    if (!part.positions.empty()) plan.endpoints.push_back(std::move(part));
+    if (part.positions.empty()) continue;
+    if (!part.endpoint.brokers.empty()) {
+      ARROW_RETURN_NOT_OK(CheckDirect(*part.channels, options));
+    }
+    plan.endpoints.push_back(std::move(part));
   }
   ARROW_RETURN_NOT_OK(CheckCoverage(session, plan));
   std::stable_sort(plan.endpoints.begin(), plan.endpoints.end(),
@@ -237,19 +275,22 @@ Result<StreamPlan> PlanStream(const Session& session,
   return plan;
 }
 
-flight::Headers AcceptHeaders(const ClientOptions& options, const ChannelSet& channels,
-                              Duration stride, int64_t target_bytes) {
-  if (!options.compact) return {};
+int64_t StridesIn(int64_t target_bytes, const ChannelSet& channels, Duration stride) {
   // In floating point: the numbers are a server's word and need not be sensible.
   double stride_bytes = 1;
   for (const Channel& channel : channels.channels()) {
     stride_bytes +=
         channel.sample_rate.hz() * stride.seconds() * ByteWidth(channel.data_type);
   }
+  return static_cast<int64_t>(std::clamp(static_cast<double>(target_bytes) / stride_bytes,
+                                         1.0, static_cast<double>(wire::kMaxAcceptRows)));
+}
+
+flight::Headers AcceptHeaders(const ClientOptions& options, const ChannelSet& channels,
+                              Duration stride, int64_t target_bytes) {
+  if (!options.compact) return {};
   wire::Accept accept;
-  accept.rows =
-      static_cast<int64_t>(std::clamp(static_cast<double>(target_bytes) / stride_bytes,
-                                      1.0, static_cast<double>(wire::kMaxAcceptRows)));
+  accept.rows = StridesIn(target_bytes, channels, stride);
   accept.form = wire::Accept::Form::kRow;
   accept.codec = wire::CodecFromName(options.codec).ValueOr(wire::Accept::Codec::kNone);
   return {AcceptHeader(accept)};

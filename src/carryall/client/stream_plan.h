@@ -35,12 +35,16 @@ struct StreamPlan {
 /// the stride, and what lies outside the span is cut off on arrival.
 ///
 /// kInvalidArgument naming a channel that has no stride, kUnavailable naming channels
-/// that no endpoint carries, kCorrupt if several endpoints come with tickets that cannot
+/// that no endpoint carries or one to be read from brokers that is in no partition,
+/// kCorrupt if several endpoints come with tickets that cannot
 /// be read.
 Result<StreamPlan> PlanStream(const Session& session,
                               const std::vector<std::string>& names,
                               const StreamOptions& options, const TimeSpan& span,
                               const CallContext& context);
+
+/// How many strides of these channels make about `target_bytes`; at least one.
+int64_t StridesIn(int64_t target_bytes, const ChannelSet& channels, Duration stride);
 
 /// The header that asks our own servers for batches of several strides in the compact
 /// form; nothing where `options` say not to.
