@@ -104,6 +104,10 @@ void AddSpanOptions(CLI::App& command, SpanOptions& options) {
           ->type_name("TIME");
   replay_start->needs(replay_end);
   replay_end->needs(replay_start);
+  command
+      .add_option("--kafka-url", options.kafka_url,
+                  "read straight from these brokers, not from a server")
+      ->type_name("HOST:PORT[,...]");
 }
 
 Result<client::StreamOptions> StreamOptionsOf(const SpanOptions& options) {
@@ -114,6 +118,7 @@ Result<client::StreamOptions> StreamOptionsOf(const SpanOptions& options) {
   ARROW_ASSIGN_OR_RAISE(out.replay_start, TimeOf("--replay-start", options.replay_start));
   ARROW_ASSIGN_OR_RAISE(out.replay_end, TimeOf("--replay-end", options.replay_end));
   out.replay_id = Given(options.replay_id);
+  out.kafka_url = Given(options.kafka_url);
   ARROW_ASSIGN_OR_RAISE(out.on_gap, client::OnGapFromEnvironment());
   ARROW_ASSIGN_OR_RAISE(out.on_drop, client::OnDropFromEnvironment());
   return out;

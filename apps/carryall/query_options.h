@@ -24,9 +24,9 @@ void AddFilterOptions(CLI::App& command, FilterOptions& options);
 /// kInvalidArgument beginning with the option that is wrong.
 Result<wire::FindArgs> FindArgsOf(const FilterOptions& options);
 
-/// The span and replay of fetch and stream, as given.
+/// The span and replay of fetch and stream, and where to read them, as given.
 struct SpanOptions {
-  std::string start, end, duration, replay_start, replay_end, replay_id;
+  std::string start, end, duration, replay_start, replay_end, replay_id, kafka_url;
 };
 void AddSpanOptions(CLI::App& command, SpanOptions& options);
 /// The same in the client's terms, with the gap policies of the environment.

@@ -102,6 +102,10 @@ class PythonClient {
     options.token = std::move(token);
     core_ = Blocking([&] { return client::Client::Make(std::move(options)); });
   }
+  ~PythonClient() {
+    const nb::gil_scoped_release no_gil;  // readers of brokers are threads, too
+    core_.reset();
+  }
 
   nb::list Find(const wire::FindArgs& args) {
     std::vector<Channel> found;
@@ -160,7 +164,8 @@ class PythonClient {
 
 client::StreamOptions OptionsOf(OptionalNs start, OptionalNs end, OptionalNs duration,
                                 OptionalNs replay_start, OptionalNs replay_end,
-                                OptionalText replay_id, const std::string& on_gap) {
+                                OptionalText replay_id, const std::string& on_gap,
+                                OptionalText kafka_url) {
   client::StreamOptions options;
   options.start = AsTime(start);
   options.end = AsTime(end);
@@ -169,6 +174,7 @@ client::StreamOptions OptionsOf(OptionalNs start, OptionalNs end, OptionalNs dur
   options.replay_end = AsTime(replay_end);
   options.replay_id = std::move(replay_id);
   options.on_gap = OnGapOf(on_gap);
+  options.kafka_url = std::move(kafka_url);
   return options;
 }
 
@@ -210,29 +216,29 @@ void BindClient(nb::module_& m) {
           "fetch",
           [](PythonClient& self, const Names& channels, OptionalNs start, OptionalNs end,
              OptionalNs duration, OptionalNs replay_start, OptionalNs replay_end,
-             OptionalText replay_id, const std::string& on_gap) {
-            return self.Fetch(channels,
-                              OptionsOf(start, end, duration, replay_start, replay_end,
-                                        std::move(replay_id), on_gap));
+             OptionalText replay_id, const std::string& on_gap, OptionalText kafka_url) {
+            return self.Fetch(
+                channels, OptionsOf(start, end, duration, replay_start, replay_end,
+                                    std::move(replay_id), on_gap, std::move(kafka_url)));
           },
           arg("channels"), arg("start").none(), arg("end").none(), arg("duration").none(),
           arg("replay_start").none(), arg("replay_end").none(), arg("replay_id").none(),
-          arg("on_gap"))
+          arg("on_gap"), arg("kafka_url").none())
       .def(
           "stream",
           [](PythonClient& self, const Names& channels, OptionalNs start, OptionalNs end,
              OptionalNs duration, OptionalNs replay_start, OptionalNs replay_end,
-             OptionalText replay_id, const std::string& on_gap,
+             OptionalText replay_id, const std::string& on_gap, OptionalText kafka_url,
              const std::string& on_drop, OptionalNs stride) {
             auto options = OptionsOf(start, end, duration, replay_start, replay_end,
-                                     std::move(replay_id), on_gap);
+                                     std::move(replay_id), on_gap, std::move(kafka_url));
             options.on_drop = OnDropOf(on_drop);
             options.stride = AsDuration(stride);
             return self.Open(channels, options);
           },
           arg("channels"), arg("start").none(), arg("end").none(), arg("duration").none(),
           arg("replay_start").none(), arg("replay_end").none(), arg("replay_id").none(),
-          arg("on_gap"), arg("on_drop"), arg("stride").none())
+          arg("on_gap"), arg("kafka_url").none(), arg("on_drop"), arg("stride").none())
       .def("server_info", &PythonClient::ServerInfo)
       .def("scope_map", &PythonClient::ScopeMap)
       .def("replays", &PythonClient::Replays)

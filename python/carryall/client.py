@@ -127,13 +127,13 @@ class Client:
                fast_forward: bool = True,
                on_drop: str | OnDrop = ONDROP_DEFAULT) -> Iterator[SeriesBlock]:
         """Blocks of the channels, one a stride, in the order of time: from `start` or live,
-        until `end`, for `duration`, or for ever."""
-        if kafka_url is not None:
-            raise UnsupportedError("samples are not read from Kafka directly yet")
+        until `end`, for `duration`, or for ever. With `kafka_url`, "host:port[,host:port]",
+        straight from those brokers, not from a server."""
         running = self._core.stream(
             channels=_names(channels), start=_ns(start), end=_ns(end), duration=_ns(duration),
             replay_start=_ns(replay_start), replay_end=_ns(replay_end), replay_id=replay_id,
-            on_gap=policy(OnGap, on_gap), on_drop=policy(OnDrop, on_drop), stride=_ns(stride))
+            on_gap=policy(OnGap, on_gap), kafka_url=kafka_url, on_drop=policy(OnDrop, on_drop),
+            stride=_ns(stride))
         try:
             while (block := running.next()) is not None:
                 yield block
@@ -142,18 +142,19 @@ class Client:
 
     def fetch(self, channels: Iterable[str], start: Seconds | None = None,
               end: Seconds | None = None, *, duration: Seconds | None = None,
-              replay_start: Seconds | None = None, replay_end: Seconds | None = None,
-              replay_id: str | None = None,
+              kafka_url: str | None = None, replay_start: Seconds | None = None,
+              replay_end: Seconds | None = None, replay_id: str | None = None,
               on_gap: str | OnGap = ONGAP_DEFAULT) -> SeriesBlock:
         """The samples of [start, end) in one block. With `start` alone one native block, with
-        `duration` alone live samples, with neither the newest native block."""
+        `duration` alone live samples, with neither the newest native block. `kafka_url` as
+        in stream()."""
         gaps = policy(OnGap, on_gap)
         if gaps == "skip":
             raise InvalidArgumentError("fetch cannot skip gaps: its result has no holes")
         return self._core.fetch(
             channels=_names(channels), start=_ns(start), end=_ns(end), duration=_ns(duration),
             replay_start=_ns(replay_start), replay_end=_ns(replay_end), replay_id=replay_id,
-            on_gap=gaps)
+            on_gap=gaps, kafka_url=kafka_url)
 
     def server_info(self) -> dict[str, Any]:
         """What the server says of itself."""

@@ -102,7 +102,10 @@ def test_nothing_happens_before_the_first_next(silent_server):
     (lambda c: c.fetch(RAMP, START, START + 1), ValueError),
     (lambda c: c.fetch([RAMP], float("nan"), START + 1), ValueError),
     (lambda c: next(c.stream([RAMP], START, START + 1, stride=0.1)), ValueError),
-    (lambda c: next(c.stream([RAMP], kafka_url="kafka://h:1")), UnsupportedError),
+    (lambda c: next(c.stream([RAMP], kafka_url="http://h:1")), ValueError),
+    # Nobody publishes it, so it is in no partition.
+    (lambda c: next(c.stream([RAMP], kafka_url="kafka://h:1")), UnavailableError),
+    (lambda c: c.fetch([RAMP], START, START + 1, kafka_url="h:1"), UnavailableError),
     (lambda c: list(c.find("(")), ValueError),
     (lambda c: list(c.find(data_type="complex64")), ValueError),
 ])
