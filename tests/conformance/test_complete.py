@@ -11,7 +11,7 @@ def numbered(letter, *numbers):
 IN_FORCE = (numbered("E", *range(1, 10)) | numbered("F", *range(1, 13))
             | numbered("N", *range(1, 6), 8) | numbered("D", *range(1, 8))
             | numbered("S", *range(1, 16), 19) | numbered("A", *range(1, 5))
-            | numbered("K", *range(1, 9), 10)
+            | numbered("K", *range(1, 11))
             | numbered("P", *range(1, 5), 9, 10) | numbered("T", *range(1, 13)))
 
 
