@@ -43,7 +43,21 @@ Status ReadForm(std::string_view value, Accept* out) {
   return Status::OK();
 }
 
+Result<Duration> ReadSpan(std::string_view key, std::string_view value) {
+  const Result<Duration> span = ParseSeconds(value);
+  if (span.ok() && span->ns() > 0) return span;
+  return Error(ErrorKind::kInvalidArgument,
+               "invalid {}: {} must be seconds above 0, got '{}'", kAcceptHeader, key,
+               value);
+}
+
 }  // namespace
+
+Status CheckLatency(std::string_view what, Duration latency) {
+  if (kLeastLatency <= latency && latency <= kLargestLatency) return Status::OK();
+  return Error(ErrorKind::kInvalidArgument, "{} must be from {} to {}, got {}", what,
+               ToString(kLeastLatency), ToString(kLargestLatency), ToString(latency));
+}
 
 std::string_view Name(Accept::Codec codec) {
   switch (codec) {
@@ -98,15 +112,29 @@ Result<Accept> ParseAccept(std::string_view header) {
                      value);
       }
       out.describe = value == "yes";
+    } else if (key == "latency") {
+      ARROW_ASSIGN_OR_RAISE(out.latency, ReadSpan(key, value));
+      ARROW_RETURN_NOT_OK(
+          CheckLatency(fmt::format("{} latency", kAcceptHeader), *out.latency));
+    } else if (key == "heartbeat") {
+      ARROW_ASSIGN_OR_RAISE(const Duration heartbeat, ReadSpan(key, value));
+      out.heartbeat = std::max(heartbeat, kLeastHeartbeat);
     }
   }
   return out;
 }
 
 std::string FormatAccept(const Accept& accept) {
-  return fmt::format("rows={}; form={}; codec={}{}", accept.rows,
-                     accept.form == Accept::Form::kRow ? "row" : "column",
-                     Name(accept.codec), accept.describe ? "; describe=yes" : "");
+  std::string text =
+      fmt::format("rows={}; form={}; codec={}{}", accept.rows,
+                  accept.form == Accept::Form::kRow ? "row" : "column",
+                  Name(accept.codec), accept.describe ? "; describe=yes" : "");
+  const auto add = [&](std::string_view key, const std::optional<Duration>& span) {
+    if (span) text += fmt::format("; {}={}", key, FormatSeconds(span->ns()));
+  };
+  add("latency", accept.latency);
+  add("heartbeat", accept.heartbeat);
+  return text;
 }
 
 }  // namespace carryall::wire

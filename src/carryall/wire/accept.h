@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "carryall/base/status.h"
+#include "carryall/base/time.h"
 
 namespace carryall::wire {
 
@@ -12,9 +13,16 @@ namespace carryall::wire {
 /// understands. Absent: stock behaviour.
 inline constexpr std::string_view kAcceptHeader = "x-carryall-accept";
 inline constexpr int64_t kMaxAcceptRows = 1024;
+/// Of a latency that a client asks for (protocol 9.1).
+inline constexpr Duration kLeastLatency = Duration::FromMs(10);
+inline constexpr Duration kLargestLatency = Duration::FromSeconds(86'400);
+/// The shortest time between heartbeats; who asks for less gets this.
+inline constexpr Duration kLeastHeartbeat = Duration::FromMs(100);
+/// The application metadata of a message that says only that the server is alive.
+inline constexpr std::string_view kHeartbeat = "heartbeat";
 
-/// What a client can take: "rows=N; form=row|column; codec=none|lz4|zstd", and what it
-/// wants with a plan: "describe=yes|no".
+/// What a client can take: "rows=N; form=row|column; codec=none|lz4|zstd", what it wants
+/// with a plan: "describe=yes|no", and of a live stream: "latency=S; heartbeat=S".
 struct Accept {
   enum class Form { kColumn, kRow };
   enum class Codec { kNone, kLz4, kZstd };
@@ -22,12 +30,22 @@ struct Accept {
   Form form = Form::kColumn;
   Codec codec = Codec::kNone;
   bool describe = false;  ///< the channels, with the plan of a stream
+  /// How long after its end a stride may be late before it is a gap; nothing: as
+  /// declared.
+  std::optional<Duration> latency = {};
+  /// How long a stream may say nothing before it says that it is alive; nothing: for
+  /// ever.
+  std::optional<Duration> heartbeat = {};
 
   bool operator==(const Accept&) const = default;
 };
 
-/// Reads the header. Keys in any order, unknown keys are ignored, rows above the limit
-/// become the limit. kInvalidArgument naming the part for a value that is none.
+/// kInvalidArgument naming `what` and the value for a latency out of its limits.
+Status CheckLatency(std::string_view what, Duration latency);
+
+/// Reads the header. Keys in any order, unknown keys are ignored, rows above their limit
+/// and heartbeats below theirs become the limit. kInvalidArgument naming the part for a
+/// value that is none.
 Result<Accept> ParseAccept(std::string_view header);
 /// Writes the parts; ParseAccept reads them back equal.
 std::string FormatAccept(const Accept& accept);

@@ -27,15 +27,27 @@ TEST(AcceptTest, RowsAreCapped) {
 }
 
 TEST(AcceptTest, WhatIsNoValueIsNamed) {
-  for (std::string bad : {"rows=0", "rows=-1", "rows=", "rows=1x", "rows", "form=both",
-                          "form=", "codec=gzip", "describe=1", "codec=lz4 zstd",
-                          "rows=99999999999999999999999x"}) {
+  for (std::string bad :
+       {"rows=0", "rows=-1", "rows=", "rows=1x", "rows", "form=both",
+        "form=", "codec=gzip", "describe=1", "codec=lz4 zstd",
+        "latency=", "latency=0.009", "latency=86400.1", "latency=-1", "latency=now",
+        "heartbeat=0", "heartbeat=soon", "rows=99999999999999999999999x"}) {
     const Result<Accept> parsed = ParseAccept(bad);
     ASSERT_FALSE(parsed.ok()) << bad;
     EXPECT_EQ(KindOf(parsed.status()), ErrorKind::kInvalidArgument);
     EXPECT_THAT(parsed.status().message(), HasSubstr(std::string(kAcceptHeader)));
   }
   EXPECT_FALSE(ParseAccept(std::string(100'000, ';')).ok());
+}
+
+TEST(AcceptTest, SpansAreSeconds) {
+  const Accept accept = *ParseAccept("latency=0.25; heartbeat=5");
+  EXPECT_EQ(accept.latency, Duration::FromMs(250));
+  EXPECT_EQ(accept.heartbeat, Duration::FromSeconds(5));
+  EXPECT_EQ(ParseAccept("latency=0.01")->latency, kLeastLatency);
+  EXPECT_EQ(ParseAccept("latency=86400")->latency, kLargestLatency);
+  EXPECT_EQ(ParseAccept("heartbeat=0.001")->heartbeat, kLeastHeartbeat);
+  EXPECT_THAT(ParseAccept("latency=0.009").status().message(), HasSubstr("0.009 s"));
 }
 
 TEST(AcceptTest, WhatIsWrittenReadsBack) {
@@ -46,6 +58,13 @@ TEST(AcceptTest, WhatIsWrittenReadsBack) {
       EXPECT_EQ(*ParseAccept(FormatAccept(accept)), accept) << FormatAccept(accept);
       const Accept describe{1, form, codec, true};
       EXPECT_EQ(*ParseAccept(FormatAccept(describe)), describe);
+      const Accept live{1,
+                        form,
+                        codec,
+                        false,
+                        Duration::FromNs(62'500'000),
+                        Duration::FromNs(10'000'000'001)};
+      EXPECT_EQ(*ParseAccept(FormatAccept(live)), live) << FormatAccept(live);
     }
   }
 }
