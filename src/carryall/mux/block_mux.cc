@@ -32,12 +32,16 @@ class BlockMuxImpl final : public BlockMux {
   void DeclareComplete(size_t q, GpsTime until) override {
     queues_[q].DeclareComplete(until);
   }
+  void Await(size_t q, GpsTime now, GpsTime until) override {
+    queues_[q].Await(now, until);
+  }
   void Finish(size_t q) override { queues_[q].Finish(); }
 
   Result<bool> Pull(GpsTime now, Slot* slot) override;
   std::optional<GpsTime> NextDeadline() const override;
   bool done() const override;
   DropCounts drops(size_t q) const override { return queues_[q].drops(); }
+  GpsTime horizon(size_t q) const override { return queues_[q].horizon(); }
   size_t queued(size_t q) const override { return queues_[q].size(); }
   size_t capacity(size_t q) const override { return queues_[q].capacity(); }
 

@@ -128,6 +128,10 @@ class BlockMux {
   /// gap.
   /// Before Finish; after it nothing changes any more.
   virtual void DeclareComplete(size_t q, GpsTime until) = 0;
+  /// What feeds queue `q` broke off and is asked for again from where it left off: until
+  /// it has caught up with `now`, no deadline applies to it before `until`. Without
+  /// effect for a live queue that has given nothing: it has no place to go on from.
+  virtual void Await(size_t q, GpsTime now, GpsTime until) = 0;
   /// Queue `q` will give no more blocks: what it has not given is a gap.
   virtual void Finish(size_t q) = 0;
 
@@ -145,6 +149,8 @@ class BlockMux {
   /// Everything was given out: the end was reached, or all queues finished and drained.
   virtual bool done() const = 0;
   virtual DropCounts drops(size_t q) const = 0;
+  /// All of queue `q` before this is known: what comes of before is late.
+  virtual GpsTime horizon(size_t q) const = 0;
   /// Blocks that queue `q` holds, and how many it can hold: readers of bounded spans
   /// should pause before a queue overflows.
   virtual size_t queued(size_t q) const = 0;

@@ -45,6 +45,55 @@ TEST(MuxDeadline, ASlotIsAGapExactlyWhenItsTimeoutHasPassed) {
   EXPECT_EQ(driver.Pull(), "");
 }
 
+TEST(MuxDeadline, AnAwaitedQueueIsNotGivenUpBeforeItHasCaughtUp) {
+  MuxDriver driver({{10, 25}, {10, 25}}, Live());
+  driver.SetNow(100);
+  driver.Push(0, 100, 10, "a");
+  driver.Push(1, 100, 10, "b");
+  EXPECT_EQ(driver.Pull(), "[100,110) a | b");
+  driver.SetNow(120);
+  driver.mux().Await(0, At(120), At(1000));
+  for (int64_t t = 110; t < 300; t += 10) driver.Push(1, t, 10, "b");
+  driver.SetNow(300);
+  EXPECT_EQ(driver.Pull(), "");
+  EXPECT_EQ(driver.mux().NextDeadline(), At(1000));
+  // Past data come in their order, up to what was lost for good.
+  driver.Push(0, 110, 10, "c");
+  driver.Push(0, 130, 10, "e");
+  EXPECT_THAT(driver.PullAll(),
+              ElementsAre("[110,120) c | b", "[120,130) - | b", "[130,140) e | b"));
+  // Where it broke off is not yet where it has caught up.
+  EXPECT_EQ(driver.Pull(), "");
+  driver.Push(0, 140, 140, "f");
+  ASSERT_EQ(driver.PullAll().size(), 14u);
+  driver.SetNow(305);
+  EXPECT_EQ(driver.Pull(), "[280,290) - | b");
+  EXPECT_EQ(driver.mux().drops(0).late, 0);
+}
+
+TEST(MuxDeadline, AnAwaitedQueueIsGivenUpInTheEnd) {
+  MuxDriver driver({{10, 25}}, Live());
+  driver.SetNow(100);
+  driver.Push(0, 100, 10, "a");
+  EXPECT_EQ(driver.Pull(), "[100,110) a");
+  driver.mux().Await(0, At(100), At(200));
+  driver.SetNow(199);
+  EXPECT_EQ(driver.Pull(), "");
+  EXPECT_EQ(driver.mux().NextDeadline(), At(200));
+  driver.SetNow(200);
+  EXPECT_EQ(driver.PullAll().size(), 7u);  // all that began 25 ago or earlier
+  EXPECT_EQ(driver.mux().NextDeadline(), At(180 + 25));
+}
+
+TEST(MuxDeadline, AQueueThatGaveNothingIsNotAwaited) {
+  MuxDriver driver({{10, 25}, {10, 25}}, Live());
+  driver.SetNow(100);
+  driver.Push(1, 100, 10, "b");
+  driver.mux().Await(0, At(100), At(1000));
+  driver.SetNow(125);
+  EXPECT_EQ(driver.Pull(), "[100,110) - | b");
+}
+
 TEST(MuxDeadline, ABlockBeforeItsDeadlineIsUsed) {
   MuxDriver driver({{10, 25}, {10, 25}}, Live());
   driver.SetNow(100);

@@ -24,6 +24,7 @@ TimedQueue::TimedQueue(QueueSpec spec, const MuxOptions& options, size_t capacit
 
 void TimedQueue::SetOrigin(GpsTime origin) {
   origin_ = origin;
+  live_from_ = std::max(live_from_, origin);
   if (!start_) horizon_ = std::max(horizon_, origin.Floor(spec_.stride));
 }
 
@@ -87,6 +88,13 @@ void TimedQueue::DeclareComplete(GpsTime until) {
   horizon_ = std::max(horizon_, until >= end_ ? end_ : until.Floor(spec_.stride));
 }
 
+void TimedQueue::Await(GpsTime now, GpsTime until) {
+  if (may_rebase_) return;
+  live_ = false;
+  live_from_ = now;
+  awaited_until_ = until;
+}
+
 void TimedQueue::Finish() {
   finished_ = true;
   horizon_ = GpsTime::Max();
@@ -95,7 +103,10 @@ void TimedQueue::Finish() {
 void TimedQueue::ApplyDeadline(GpsTime now) {
   if (!spec_.timeout || finished_) return;
   const GpsTime reached = now - *spec_.timeout;
-  if (!live_) live_ = horizon_ >= std::max(*origin_, reached);
+  if (!live_) {
+    live_ = horizon_ >= std::max(live_from_, reached) ||
+            (awaited_until_ && now >= *awaited_until_);
+  }
   if (live_) horizon_ = std::max(horizon_, reached.Floor(spec_.stride) + spec_.stride);
 }
 
@@ -125,8 +136,10 @@ void TimedQueue::Take(GpsTime begin, GpsTime end, std::vector<Piece>* out) {
 }
 
 std::optional<GpsTime> TimedQueue::DeadlineFor(GpsTime until) const {
-  if (!spec_.timeout || !live_) return std::nullopt;
-  return (until - Duration::FromNs(1)).Floor(spec_.stride) + *spec_.timeout;
+  if (!spec_.timeout || (!live_ && !awaited_until_)) return std::nullopt;
+  const GpsTime deadline =
+      (until - Duration::FromNs(1)).Floor(spec_.stride) + *spec_.timeout;
+  return live_ ? deadline : std::max(deadline, *awaited_until_);
 }
 
 std::optional<GpsTime> TimedQueue::front() const {

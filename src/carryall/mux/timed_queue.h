@@ -19,6 +19,7 @@ class TimedQueue {
   void SetOrigin(GpsTime origin);
   Status Push(GpsTime time, Duration duration, Payload payload);
   void DeclareComplete(GpsTime until);
+  void Await(GpsTime now, GpsTime until);
   void Finish();
   /// Raises the horizon to what the wall clock says.
   void ApplyDeadline(GpsTime now);
@@ -62,8 +63,10 @@ class TimedQueue {
   std::optional<GpsTime> origin_;
   GpsTime horizon_;
   GpsTime claimed_until_ = GpsTime::Min();
-  bool may_rebase_;  // live, no block yet, nothing given out
-  bool live_;        // the wall clock applies
+  bool may_rebase_;                       // live, no block yet, nothing given out
+  bool live_;                             // the wall clock applies
+  GpsTime live_from_ = GpsTime::Min();    // where its horizon has to be for that
+  std::optional<GpsTime> awaited_until_;  // and when it applies in any case
   bool finished_ = false;
   DropCounts drops_;
 };
