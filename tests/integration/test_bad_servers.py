@@ -250,6 +250,9 @@ STREAMS = {
                       with_body(lambda b: overwrite(b, LIST_OFFSETS, struct.pack("<ii", -2**30, 4)))],
     "compressed-20-GiB": [SCHEMA_MESSAGE, good(0), compressed(20 << 30)],
     "compressed-negative": [SCHEMA_MESSAGE, good(0), compressed(-5)],
+    "not-protobuf-at-the-end": [SCHEMA_MESSAGE, good(0), b"\xff" * 100],
+    "not-protobuf-in-between": [SCHEMA_MESSAGE, good(0), b"\xff" * 100, good(1), good(2)],
+    "message-cut": [SCHEMA_MESSAGE, good(0), good(1)[:-7]],
     "no-time-column": other_schema(pa.schema([pa.field(A, pa.list_(pa.int32()))])),
     "time-is-text": other_schema(pa.schema([("time", pa.utf8()), (A, pa.list_(pa.int32()))])),
     "no-list": other_schema(pa.schema([("time", pa.int64()), (A, pa.int32())])),
@@ -274,6 +277,16 @@ def test_hostile_stream_is_an_error(name):
         done = cli(server.url, "fetch", A, *SPAN, "--json")
     assert_failed(done, server.url)
     assert len(done.err) < 4000
+
+
+@pytest.mark.parametrize("verb", ["fetch", "stream"])
+@pytest.mark.parametrize("name", ["not-protobuf-at-the-end", "not-protobuf-in-between",
+                                  "message-cut"])
+def test_message_that_cannot_be_decoded_is_not_the_end(name, verb):
+    """gRPC reports such a stream as one that ended well."""
+    with HostileServer([CHANNEL], STREAMS[name]) as server:
+        done = cli(server.url, verb, A, *SPAN, "--json")
+    assert_failed(done, server.url, A, "cannot be decoded", statuses=(1,))
 
 
 @pytest.mark.parametrize("name", ["random-schema", "not-protobuf", "schema-cut", "no-list"])

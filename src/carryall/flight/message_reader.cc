@@ -33,6 +33,18 @@ Result<std::shared_ptr<arrow::Schema>> ReadSchema(const FlightData& data) {
                schema.status().message());
 }
 
+// Whether there is another message. One that is no FlightData looks like the end to the
+// transport, which goes on to report that the stream ended well; but it has begun to fill
+// `data` in by then, and so has taken away what was there.
+Result<bool> ReadNext(ClientDataStream& stream, FlightData* data) {
+  static const auto kUntouched = std::make_shared<arrow::Buffer>("");
+  *data = FlightData();
+  data->app_metadata = kUntouched;
+  if (stream.ReadData(data)) return true;
+  if (data->app_metadata == kUntouched) return false;
+  return Error(ErrorKind::kCorrupt, "a message cannot be decoded");
+}
+
 }  // namespace
 
 struct MessageReader::Shared {
@@ -239,9 +251,13 @@ Result<bool> MessageReader::ReadStream(Shared& shared, ClientDataStream& stream)
     if (!sent.ok() || !*sent) break;
   }
   if (!shared.options.upload.empty()) (void)stream.WritesDone();
-  for (FlightData data; stream.ReadData(&data); data = FlightData()) {
+  for (FlightData data;;) {
+    auto next = ReadNext(stream, &data);
+    if (!next.ok()) {
+      return WithContext(next.status(), fmt::format("reading {}", shared.options.what));
+    }
     shared.Enter(Stage::kIdle);
-    if (shared.stopped()) return began;
+    if (!*next || shared.stopped()) return began;
     if (data.metadata != nullptr && data.metadata->size() > 0) {
       if (data.body == nullptr) data.body = std::make_shared<arrow::Buffer>("");
       if (began) {
@@ -254,7 +270,6 @@ Result<bool> MessageReader::ReadStream(Shared& shared, ClientDataStream& stream)
     }
     shared.Enter(began ? Stage::kMessage : Stage::kAnswer);
   }
-  return began;
 }
 
 }  // namespace carryall::flight
