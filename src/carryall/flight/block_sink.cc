@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "carryall/base/clock.h"
 #include "carryall/wire/request.h"
 
 namespace carryall::flight {
@@ -22,7 +23,7 @@ std::string BlockSink::ticket() {
 }
 
 bool BlockSink::can_resume() const {
-  return !delivered_until_ || options_.start.has_value();
+  return !delivered_until_ || options_.start || options_.reconnects;
 }
 
 int64_t BlockSink::progress() const {
@@ -30,9 +31,14 @@ int64_t BlockSink::progress() const {
 }
 
 bool BlockSink::complete() const {
-  if (!options_.start || !options_.end) return true;
-  return *options_.end <= *options_.start ||
+  if (!options_.end || (!options_.start && !options_.reconnects)) return !expects_more();
+  return (options_.start && *options_.end <= *options_.start) ||
          (delivered_until_ && *delivered_until_ >= *options_.end);
+}
+
+bool BlockSink::expects_more() const {
+  if (!options_.reconnects) return false;
+  return !options_.end || *options_.end > Clock::System().Now();
 }
 
 Status BlockSink::OnSchema(const std::shared_ptr<arrow::Schema>& schema) {

@@ -22,6 +22,10 @@ class BlockSink final : public MessageSink {
     std::shared_ptr<const ChannelSet> channels;
     codec::IdTable ids;  ///< for row-form streams without a table of their own
     std::optional<GpsTime> start, end;  ///< what the ticket asks for, if it can be read
+    /// A live read is resumed too, from where it broke off on, and has not ended before
+    /// its end has come.
+    bool reconnects = false;
+    std::function<void()> on_break = {};
     codec::DecodeLimits limits;
     arrow::MemoryPool* pool = arrow::default_memory_pool();
   };
@@ -35,6 +39,10 @@ class BlockSink final : public MessageSink {
   bool can_resume() const override;
   int64_t progress() const override;
   bool complete() const override;
+  bool expects_more() const override;
+  void OnBreak() override {
+    if (options_.on_break) options_.on_break();
+  }
   Status OnSchema(const std::shared_ptr<arrow::Schema>& schema) override;
   Status OnMessage(codec::IpcMessage message) override;
   void Finish(const Status& status) override { on_end_(status); }

@@ -33,12 +33,14 @@ class BlockSinkTest : public testing::Test {
                        TestChannel("X1:A", 4, kStride, DataType::kInt32)});
     Make(At(10), At(20));
   }
-  void Make(std::optional<GpsTime> start, std::optional<GpsTime> end) {
+  void Make(std::optional<GpsTime> start, std::optional<GpsTime> end,
+            bool reconnects = false) {
     BlockSink::Options options;
     options.ticket = Ticket(start, end);
     options.channels = channels_;
     options.start = start;
     options.end = end;
+    options.reconnects = reconnects;
     sink_ = std::make_unique<BlockSink>(
         options,
         [this](std::vector<SeriesBlock> blocks, int64_t bytes) {
@@ -132,6 +134,24 @@ TEST_F(BlockSinkTest, ALiveReadCannotResumeOnceItHasGivenSomething) {
   ASSERT_TRUE(Begin(*channels_).ok());
   ASSERT_TRUE(Send(At(10), kStride).ok());
   EXPECT_FALSE(sink_->can_resume());
+}
+
+TEST_F(BlockSinkTest, ALiveReadThatReconnectsResumesInThePast) {
+  Make(std::nullopt, std::nullopt, /*reconnects=*/true);
+  ASSERT_TRUE(Begin(*channels_).ok());
+  ASSERT_TRUE(Send(At(10), kStride).ok());
+  EXPECT_TRUE(sink_->can_resume());
+  EXPECT_FALSE(sink_->complete());
+  EXPECT_TRUE(sink_->expects_more());
+  EXPECT_EQ(sink_->ticket(), Ticket(At(11), std::nullopt));
+  // With an end that is over, it may well be that nothing more comes.
+  Make(std::nullopt, At(12), /*reconnects=*/true);
+  EXPECT_FALSE(sink_->expects_more());
+  ASSERT_TRUE(Begin(*channels_).ok());
+  ASSERT_TRUE(Send(At(10), kStride).ok());
+  EXPECT_FALSE(sink_->complete());
+  ASSERT_TRUE(Send(At(11), kStride).ok());
+  EXPECT_TRUE(sink_->complete());
 }
 
 TEST_F(BlockSinkTest, ASchemaOfSomethingElseIsCorruptNamingTheColumn) {

@@ -35,6 +35,10 @@ class Gate {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return open_; });
   }
+  bool IsOpen() const {
+    std::lock_guard lock(mutex_);
+    return open_;
+  }
   /// False if it stayed closed for 20 s.
   bool WaitBriefly() {
     std::unique_lock lock(mutex_);
@@ -42,7 +46,7 @@ class Gate {
   }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = false;
 };

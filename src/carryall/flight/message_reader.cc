@@ -5,9 +5,12 @@
 #include <arrow/ipc/reader.h>
 
 #include <limits>
+#include <random>
 
 #include "carryall/base/log.h"
+#include "carryall/flight/backoff.h"
 #include "carryall/flight/status.h"
+#include "carryall/wire/accept.h"
 #include "carryall/wire/error_table.h"
 
 namespace carryall::flight {
@@ -33,6 +36,11 @@ Result<std::shared_ptr<arrow::Schema>> ReadSchema(const FlightData& data) {
                schema.status().message());
 }
 
+bool IsHeartbeat(const FlightData& data) {
+  return data.app_metadata != nullptr &&
+         std::string_view(*data.app_metadata) == wire::kHeartbeat;
+}
+
 // Whether there is another message. One that is no FlightData looks like the end to the
 // transport, which goes on to report that the stream ended well; but it has begun to fill
 // `data` in by then, and so has taken away what was there.
@@ -52,13 +60,25 @@ struct MessageReader::Shared {
   ReadOptions options;
   std::shared_ptr<MessageSink> sink;
 
+  // The reader's thread only.
+  struct Break {
+    Backoff backoff;
+    int64_t progress;  // of the sink, when it was
+  };
+  std::optional<Break> broken;
+  std::optional<std::pair<std::string, std::string>>
+      renewed;           // a ticket and its successor
+  bool refused = false;  // what came was not acceptable, which no other try will change
+
   mutable std::mutex mutex;
-  std::condition_variable ended;
+  std::condition_variable ended, cancelling;
   bool done = false;
   bool cancelled = false;
   SteadyTime cancelled_at;
   Stage stage = Stage::kConnecting;
   SteadyTime deadline = SteadyTime::max();
+  bool has_heartbeats = false;  // the server that is read
+  Status overdue;               // the call was cancelled for it
   std::string url;
   // Set while a call is on; owned by the reader's thread, which clears it under the
   // mutex.
@@ -77,9 +97,11 @@ struct MessageReader::Shared {
         deadline = After(now, options.answer_timeout);
         break;
       case Stage::kMessage:
-        deadline = options.silence_timeout ? After(std::max(now, options.silent_until),
-                                                   *options.silence_timeout)
-                                           : SteadyTime::max();
+        deadline = SteadyTime::max();
+        if (const auto longest = LongestSilence()) {
+          deadline =
+              After(has_heartbeats ? now : std::max(now, options.silent_until), *longest);
+        }
         break;
       case Stage::kIdle:
         deadline = SteadyTime::max();
@@ -87,9 +109,47 @@ struct MessageReader::Shared {
     }
   }
 
+  std::optional<Duration> LongestSilence() const {
+    return has_heartbeats ? options.heartbeat_timeout : options.silence_timeout;
+  }
+
   bool stopped() const {
     std::lock_guard lock(mutex);
     return cancelled;
+  }
+
+  // False: it was cancelled.
+  bool PauseUntil(SteadyTime time) {
+    Enter(Stage::kIdle);
+    std::unique_lock lock(mutex);
+    return !cancelling.wait_until(lock, time, [this] { return cancelled; });
+  }
+
+  void NoteBreak(const std::string& why) {
+    if (!options.reconnect || broken) return;
+    const Duration limit = options.reconnect->limit;
+    broken.emplace(
+        Break{Backoff(SteadyNow(), limit, std::random_device()()), sink->progress()});
+    Log(LogLevel::kWarning,
+        "the stream of {} broke off and is asked for again for {}: {}", options.what,
+        ToString(limit), why);
+    sink->OnBreak();
+  }
+  void NoteProgress() {
+    if (!broken || sink->progress() <= broken->progress) return;
+    const auto took =
+        std::chrono::duration<double>(SteadyNow() - broken->backoff.since());
+    Log(LogLevel::kWarning, "{}: the stream of {} goes on after {:.1f} s", url,
+        options.what, took.count());
+    broken.reset();
+  }
+
+  bool CanTryElsewhere(const Status& outcome) const {
+    if (refused || !sink->can_resume()) return false;
+    if (wire::RowOf(outcome).flight == wire::FlightCode::kUnavailable) return true;
+    const ErrorKind kind = KindOf(outcome);
+    return options.reconnect &&
+           (kind == ErrorKind::kTimeout || kind == ErrorKind::kCancelled);
   }
 
   Status Overdue() const {
@@ -103,7 +163,8 @@ struct MessageReader::Shared {
       case Stage::kAnswer:
         return text("no answer to a read", options.answer_timeout);
       default:
-        return text("no further data", options.silence_timeout.value_or(Duration()));
+        return text(has_heartbeats ? "no sign of life" : "no further data",
+                    LongestSilence().value_or(Duration()));
     }
   }
 };
@@ -150,6 +211,12 @@ Status MessageReader::Expired(SteadyTime now) {
   std::unique_lock lock(shared_->mutex);
   if (shared_->done || now < shared_->deadline) return Status::OK();
   const Status status = shared_->Overdue();
+  if (shared_->options.reconnect && shared_->stream != nullptr) {
+    shared_->overdue = status;
+    shared_->deadline = SteadyTime::max();
+    shared_->stream->TryCancel();
+    return Status::OK();
+  }
   lock.unlock();
   Cancel();
   return status;
@@ -160,6 +227,7 @@ void MessageReader::Cancel() {
   if (shared_->cancelled) return;
   shared_->cancelled = true;
   shared_->cancelled_at = SteadyNow();
+  shared_->cancelling.notify_all();
   if (shared_->stream != nullptr) shared_->stream->TryCancel();
 }
 
@@ -175,7 +243,23 @@ void MessageReader::Run(const std::shared_ptr<Shared>& shared) {
 }
 
 Status MessageReader::ReadLocations(Shared& shared) {
-  const std::vector<std::string>& urls = shared.options.urls;
+  for (;;) {
+    const Round round = ReadOnce(shared);
+    if (!round.broke || !shared.broken || shared.stopped()) return round.outcome;
+    Backoff& backoff = shared.broken->backoff;
+    const auto again = backoff.Next(SteadyNow());
+    if (!again) {
+      return WithContext(round.outcome,
+                         fmt::format("given up after {} tries in {}", backoff.tries(),
+                                     ToString(shared.options.reconnect->limit)));
+    }
+    if (!shared.PauseUntil(*again)) return round.outcome;
+    if (backoff.tries() > 1) Renew(shared);
+  }
+}
+
+MessageReader::Round MessageReader::ReadOnce(Shared& shared) {
+  const std::vector<std::string> urls = shared.options.urls;
   MessageSink& sink = *shared.sink;
   Status outcome =
       Error(ErrorKind::kUnavailable, "no location to read {} from", shared.options.what);
@@ -184,29 +268,48 @@ Status MessageReader::ReadLocations(Shared& shared) {
   for (size_t at = 0; at < urls.size();) {
     const int64_t before = sink.progress();
     outcome = ReadFrom(shared, urls[at]);
-    if (shared.stopped()) return outcome;
+    if (shared.stopped()) return {outcome};
     if (outcome.ok()) {
-      if (sink.complete()) return outcome;
+      if (sink.complete()) return {outcome};
+      if (sink.expects_more()) shared.NoteBreak(urls[at] + ": the server ended it");
       if (sink.progress() > before) continue;
       ended_well = true;
     } else {
       if (!failures.empty()) outcome = WithContext(outcome, failures);
-      if (wire::RowOf(outcome).flight != wire::FlightCode::kUnavailable ||
-          !sink.can_resume()) {
-        return outcome;
-      }
+      if (!shared.CanTryElsewhere(outcome)) return {outcome};
       failures = outcome.message();
-      Log(LogLevel::kWarning, "a location failed: {}", failures);
+      shared.NoteBreak(failures);
+      Log(shared.broken ? LogLevel::kDebug : LogLevel::kWarning, "a location failed: {}",
+          failures);
     }
     ++at;
   }
-  return ended_well ? Status::OK() : outcome;
+  if (ended_well && !sink.expects_more()) return {Status::OK()};
+  if (outcome.ok() || KindOf(outcome) == ErrorKind::kCancelled) {
+    outcome = Error(ErrorKind::kUnavailable, "{}: the server ended the stream of {}",
+                    shared.url, shared.options.what);
+  }
+  return {outcome, true};
+}
+
+void MessageReader::Renew(Shared& shared) {
+  if (!shared.options.reconnect->renew) return;
+  std::string ticket = shared.sink->ticket();
+  auto place = shared.options.reconnect->renew(ticket, [&] { return shared.stopped(); });
+  if (!place.ok()) {
+    Log(LogLevel::kDebug, "{} is not planned anew: {}", shared.options.what,
+        place.status().message());
+    return;
+  }
+  shared.options.urls = std::move(place->urls);
+  shared.renewed.emplace(std::move(ticket), std::move(place->ticket));
 }
 
 Status MessageReader::ReadFrom(Shared& shared, const std::string& url) {
   {
     std::lock_guard lock(shared.mutex);
     shared.url = url;
+    shared.has_heartbeats = false;
   }
   shared.Enter(Stage::kConnecting);
   ARROW_ASSIGN_OR_RAISE(auto lease, shared.pool->Acquire(url));
@@ -220,11 +323,20 @@ Status MessageReader::ReadFrom(Shared& shared, const std::string& url) {
   shared.Enter(Stage::kIdle);
   if (!began.ok()) stream->TryCancel();
   const Status sent = stream->Finish(Status::OK());
+  Status overdue;
   {
     std::lock_guard lock(shared.mutex);
     shared.stream = nullptr;
+    overdue = std::exchange(shared.overdue, Status::OK());
   }
-  if (!began.ok()) return WithContext(began.status(), url);
+  if (!began.ok()) {
+    shared.refused = true;
+    return WithContext(began.status(), url);
+  }
+  if (!overdue.ok()) {
+    lease.Drop();
+    return overdue;
+  }
   if (!sent.ok() && !shared.stopped()) lease.Drop();
   ARROW_RETURN_NOT_OK(FromFlightStatus(sent, url));
   if (!*began && !shared.stopped()) {
@@ -237,7 +349,10 @@ Result<std::unique_ptr<ClientDataStream>> MessageReader::Open(Shared& shared,
                                                               Connection& connection) {
   const ReadOptions& options = shared.options;
   if (options.upload.empty()) {
-    return connection.DoGet(shared.sink->ticket(), options.headers);
+    std::string ticket = shared.sink->ticket();
+    if (shared.renewed && shared.renewed->first == ticket)
+      ticket = shared.renewed->second;
+    return connection.DoGet(ticket, options.headers);
   }
   return connection.DoExchange(options.headers);
 }
@@ -262,11 +377,15 @@ Result<bool> MessageReader::ReadStream(Shared& shared, ClientDataStream& stream)
       if (data.body == nullptr) data.body = std::make_shared<arrow::Buffer>("");
       if (began) {
         ARROW_RETURN_NOT_OK(shared.sink->OnMessage({data.metadata, data.body}));
+        shared.NoteProgress();
       } else {
         ARROW_ASSIGN_OR_RAISE(const auto schema, ReadSchema(data));
         ARROW_RETURN_NOT_OK(shared.sink->OnSchema(schema));
         began = true;
       }
+    } else if (IsHeartbeat(data)) {
+      std::lock_guard lock(shared.mutex);
+      shared.has_heartbeats = true;
     }
     shared.Enter(began ? Stage::kMessage : Stage::kAnswer);
   }

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -30,6 +31,10 @@ class MessageSink {
   virtual int64_t progress() const = 0;
   /// Whether everything that was asked for has come, if that can be known.
   virtual bool complete() const = 0;
+  /// Whether there is more to come for certain, so that an end is a break.
+  virtual bool expects_more() const { return false; }
+  /// A read that is to be taken up again broke off.
+  virtual void OnBreak() {}
   /// A stream begins (again, after a break).
   virtual Status OnSchema(const std::shared_ptr<arrow::Schema>& schema) = 0;
   /// A message after the schema. May block to hold the stream up; has to return soon
@@ -37,6 +42,22 @@ class MessageSink {
   virtual Status OnMessage(codec::IpcMessage message) = 0;
   /// The last call: how the read ended. kCancelled after a Cancel.
   virtual void Finish(const Status& status) = 0;
+};
+
+/// Where something can be read, and what to ask for there.
+struct Place {
+  std::string ticket;
+  std::vector<std::string> urls;
+};
+
+/// How a read that broke off is taken up again.
+struct Reconnect {
+  Duration limit;  ///< for so long nothing may come; then the break is an error
+  /// Asks anew where `ticket` can be read, after the places known have failed twice; from
+  /// the reader's thread. `stopped` says that nobody waits for it any more.
+  std::function<Result<Place>(const std::string& ticket,
+                              const std::function<bool()>& stopped)>
+      renew;
 };
 
 struct ReadOptions {
@@ -49,6 +70,9 @@ struct ReadOptions {
   Duration answer_timeout = Duration::FromSeconds(30);  ///< until the first message
   std::optional<Duration> silence_timeout;              ///< between messages
   SteadyTime silent_until{};  ///< silence before this counts for nothing
+  /// Between messages of a server that has sent a heartbeat: it says that it is alive.
+  std::optional<Duration> heartbeat_timeout;
+  std::optional<Reconnect> reconnect;  ///< nothing: a break is an error
 };
 
 /// Reads one Flight endpoint on a thread of its own: DoGet (or DoExchange) at the first
@@ -58,6 +82,10 @@ struct ReadOptions {
 /// if the sink can resume. A stream that ends well before the sink is complete (a server
 /// that shuts down ends its streams so) is asked once more from there: an end without
 /// anything new is believed.
+///
+/// With `reconnect` it goes on trying after that, with growing pauses, at all locations
+/// and where they are planned anew, and takes silence and an end where the sink expects
+/// more for breaks too. It says in the log what broke off and when it goes on.
 ///
 /// The thread never watches itself: whoever consumes calls Expired() now and then, at the
 /// latest at deadline(), and so ends a read that has waited too long. Other threads may
@@ -84,9 +112,15 @@ class MessageReader {
  private:
   enum class Stage { kConnecting, kAnswer, kMessage, kIdle };
   struct Shared;
+  struct Round {
+    Status outcome;
+    bool broke = false;  // and may be taken up again
+  };
   explicit MessageReader(std::shared_ptr<Shared> shared);
   static void Run(const std::shared_ptr<Shared>& shared);
   static Status ReadLocations(Shared& shared);
+  static Round ReadOnce(Shared& shared);
+  static void Renew(Shared& shared);
   static Status ReadFrom(Shared& shared, const std::string& url);
   static Result<std::unique_ptr<arrow::flight::internal::ClientDataStream>> Open(
       Shared& shared, Connection& connection);
