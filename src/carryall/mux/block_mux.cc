@@ -41,7 +41,9 @@ class BlockMuxImpl final : public BlockMux {
   std::optional<GpsTime> NextDeadline() const override;
   bool done() const override;
   DropCounts drops(size_t q) const override { return queues_[q].drops(); }
-  GpsTime horizon(size_t q) const override { return queues_[q].horizon(); }
+  GpsTime horizon(size_t q) const override {
+    return queues_[q].may_rebase() ? GpsTime::Min() : queues_[q].horizon();
+  }
   size_t queued(size_t q) const override { return queues_[q].size(); }
   size_t capacity(size_t q) const override { return queues_[q].capacity(); }
 

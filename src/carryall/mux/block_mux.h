@@ -149,7 +149,8 @@ class BlockMux {
   /// Everything was given out: the end was reached, or all queues finished and drained.
   virtual bool done() const = 0;
   virtual DropCounts drops(size_t q) const = 0;
-  /// All of queue `q` before this is known: what comes of before is late.
+  /// All of queue `q` before this is known: what comes of before is late. The beginning
+  /// of time while its first block decides where it begins.
   virtual GpsTime horizon(size_t q) const = 0;
   /// Blocks that queue `q` holds, and how many it can hold: readers of bounded spans
   /// should pause before a queue overflows.

@@ -90,6 +90,8 @@ TEST(MuxDeadline, AQueueThatGaveNothingIsNotAwaited) {
   driver.SetNow(100);
   driver.Push(1, 100, 10, "b");
   driver.mux().Await(0, At(100), At(1000));
+  EXPECT_EQ(driver.mux().horizon(0), GpsTime::Min());
+  EXPECT_EQ(driver.mux().horizon(1), At(110));
   driver.SetNow(125);
   EXPECT_EQ(driver.Pull(), "[100,110) - | b");
 }
