@@ -44,6 +44,18 @@ void BlockInbox::End(size_t endpoint, const Status& status) {
   news_.notify_all();
 }
 
+void BlockInbox::Break(size_t endpoint) {
+  std::lock_guard lock(mutex_);
+  queues_[endpoint].broke = true;
+  has_news_ = true;
+  news_.notify_all();
+}
+
+bool BlockInbox::TakeBreak(size_t endpoint) {
+  std::lock_guard lock(mutex_);
+  return std::exchange(queues_[endpoint].broke, false);
+}
+
 void BlockInbox::Release(size_t endpoint, int64_t bytes) {
   std::lock_guard lock(mutex_);
   queues_[endpoint].held_bytes -= bytes;

@@ -29,12 +29,16 @@ class BlockInbox : public std::enable_shared_from_this<BlockInbox> {
   /// Reader's side: waits while the endpoint is over its share; kCancelled once closed.
   Status Put(size_t endpoint, std::vector<SeriesBlock> blocks, int64_t bytes);
   void End(size_t endpoint, const Status& status);
+  /// The read broke off and will go on where it was.
+  void Break(size_t endpoint);
 
   /// Consumer's side.
   std::optional<Arrival> Take(size_t endpoint);
   size_t waiting(size_t endpoint) const;
   /// How the endpoint's read ended, once all its blocks were taken.
   std::optional<Status> ended(size_t endpoint) const;
+  /// Whether the read broke off since this was last asked.
+  bool TakeBreak(size_t endpoint);
   /// Lets the endpoint put one message more than its share allows.
   void Feed(size_t endpoint);
   /// Waits for something new since the last wait; false at the deadline.
@@ -49,6 +53,7 @@ class BlockInbox : public std::enable_shared_from_this<BlockInbox> {
     std::optional<Status> end;
     int64_t held_bytes = 0;
     bool feed = false;
+    bool broke = false;
   };
   void Release(size_t endpoint, int64_t bytes);
 

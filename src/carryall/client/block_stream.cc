@@ -55,11 +55,13 @@ class BlockStreamImpl final : public BlockStream {
     State state = State::kWaiting;
     std::unique_ptr<EndpointReader> reader;
     std::vector<GpsTime> floors;  // by feed: where earlier endpoints left off
+    GpsTime broke_at = GpsTime::Min();
   };
 
   void StartReady();
   void Start(size_t e);
   Status TakeArrivals();
+  void NoteBreak(size_t e);
   bool HasRoom(size_t e) const;
   Status Push(size_t e, BlockInbox::Arrival arrival);
   void EndOf(size_t e, const Status& status);
@@ -144,16 +146,18 @@ void BlockStreamImpl::Start(size_t e) {
   if (history) read.batch_bytes = kHistoryBatchBytes;
   read.single_strides = on_gap_ != mux::OnGap::kFill;
   reading.reader = EndpointReader::Start(
-      *session_, plan_, e, read,
-      {[inbox = inbox_, e](std::vector<SeriesBlock> blocks, int64_t bytes) {
-         return inbox->Put(e, std::move(blocks), bytes);
-       },
-       [inbox = inbox_, e](const Status& status) { inbox->End(e, status); }});
+      session_, plan_, e, read,
+      {.put = [inbox = inbox_, e](
+                  std::vector<SeriesBlock> blocks,
+                  int64_t bytes) { return inbox->Put(e, std::move(blocks), bytes); },
+       .end = [inbox = inbox_, e](const Status& status) { inbox->End(e, status); },
+       .on_break = [inbox = inbox_, e] { inbox->Break(e); }});
 }
 
 Status BlockStreamImpl::TakeArrivals() {
   for (size_t e = 0; e < reading_.size(); ++e) {
     if (reading_[e].state != State::kReading) continue;
+    if (inbox_->TakeBreak(e)) NoteBreak(e);
     while (HasRoom(e)) {
       auto arrival = inbox_->Take(e);
       if (!arrival) break;
@@ -163,6 +167,16 @@ Status BlockStreamImpl::TakeArrivals() {
   }
   drops_.Report(*mux_);
   return Status::OK();
+}
+
+// What it gives again from where it left off comes in time, unless the caller has said
+// for how long he waits.
+void BlockStreamImpl::NoteBreak(size_t e) {
+  const GpsTime now = reading_[e].broke_at = Clock::System().Now();
+  if (plan_.tolerance) return;
+  for (const Feed& feed : tracks_.feeds[e]) {
+    mux_->Await(feed.track, now, now + *plan_.reconnect);
+  }
 }
 
 // A live queue drops its oldest when it is full; for others the blocks wait here.
@@ -179,7 +193,10 @@ Status BlockStreamImpl::Push(size_t e, BlockInbox::Arrival arrival) {
   for (const SeriesBlock& block : arrival.blocks) {
     for (size_t f = 0; f < tracks_.feeds[e].size(); ++f) {
       const Feed& feed = tracks_.feeds[e][f];
-      const GpsTime begin = std::max(block.time(), reading_[e].floors[f]);
+      GpsTime begin = std::max(block.time(), reading_[e].floors[f]);
+      // Given up while the endpoint was away: a gap, but none of what it sends is late.
+      if (begin < reading_[e].broke_at)
+        begin = std::max(begin, mux_->horizon(feed.track));
       if (begin >= block.end()) continue;
       SeriesBlock part = Select(block, feed, tracks_.tracks[feed.track]);
       if (begin > block.time()) {
@@ -298,10 +315,13 @@ Result<std::unique_ptr<BlockStream>> OpenStream(std::shared_ptr<const Session> s
                                                 const StreamOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto tracks, StreamTracks::Make(plan));
   std::vector<mux::QueueSpec> queues;
+  mux::MuxOptions mux_options;
+  int64_t awaited = 0;  // strides that come of others while one endpoint is away
   for (const Track& track : tracks.tracks) {
     queues.push_back({track.name, track.stride, track.timeout});
+    if (plan.reconnect) awaited = std::max(awaited, *plan.reconnect / track.stride);
   }
-  mux::MuxOptions mux_options;
+  mux_options.min_capacity += awaited;
   mux_options.start = span.start;
   mux_options.end = span.end;
   mux_options.stride = options.stride;

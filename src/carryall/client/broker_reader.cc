@@ -2,6 +2,7 @@
 
 #include "carryall/base/clock.h"
 #include "carryall/base/log.h"
+#include "carryall/client/deadlines.h"
 
 namespace carryall::client {
 namespace {
@@ -19,9 +20,9 @@ int64_t BytesOf(const SeriesBlock& block) {
 
 }  // namespace
 
-BrokerReader::BrokerReader(const Session& session, const StreamPlan& plan,
+BrokerReader::BrokerReader(std::shared_ptr<const Session> session, const StreamPlan& plan,
                            size_t endpoint, const Options& options, Outlet outlet)
-    : session_(session),
+    : session_(std::move(session)),
       plan_(plan),
       endpoint_(endpoint),
       options_(options),
@@ -50,12 +51,15 @@ Status BrokerReader::ReadBrokers(const std::stop_token& stop, bool* begun) const
   request.channels = part.channels;
   request.start = part.start;
   request.end = part.end;
+  if (plan_.tolerance) {
+    request.latency = ServerLatency(*plan_.tolerance, plan_.native_stride);
+  }
   if (!options_.single_strides) {
     ARROW_ASSIGN_OR_RAISE(const Duration stride, part.channels->CommonStride());
     request.max_strides = StridesIn(options_.batch_bytes, *part.channels, stride);
   }
   ARROW_ASSIGN_OR_RAISE(const auto relay,
-                        session_.brokers().Acquire(part.endpoint.brokers));
+                        session_->brokers().Acquire(part.endpoint.brokers));
   ARROW_ASSIGN_OR_RAISE(const auto source, relay->Stream(std::move(request)));
   for (;;) {
     ARROW_ASSIGN_OR_RAISE(backend::SourceStep step,

@@ -12,8 +12,8 @@ namespace carryall::client {
 /// gaps, and a span that is over ends whatever is missing of it.
 class BrokerReader final : public EndpointReader {
  public:
-  BrokerReader(const Session& session, const StreamPlan& plan, size_t endpoint,
-               const Options& options, Outlet outlet);
+  BrokerReader(std::shared_ptr<const Session> session, const StreamPlan& plan,
+               size_t endpoint, const Options& options, Outlet outlet);
 
   SteadyTime deadline() const override;
   Status Expired(SteadyTime now) override;
@@ -25,7 +25,7 @@ class BrokerReader final : public EndpointReader {
   /// `begun`: whether anything was put out.
   Status ReadBrokers(const std::stop_token& stop, bool* begun) const;
 
-  const Session& session_;
+  const std::shared_ptr<const Session> session_;
   const StreamPlan& plan_;
   const size_t endpoint_;
   const Options options_;

@@ -121,7 +121,7 @@ Result<SeriesBlock> ClientImpl::Fetch(const std::vector<std::string>& channels,
   }
   ARROW_RETURN_NOT_OK(CheckOnSample(*plan.channels, *span.start, "start"));
   ARROW_RETURN_NOT_OK(CheckOnSample(*plan.channels, *span.end, "end"));
-  return FetchSpan(*session_, plan, *span.start, *span.end, options, context);
+  return FetchSpan(session_, plan, *span.start, *span.end, options, context);
 }
 
 // The newest block, or blocks from the first one on until they are long enough.

@@ -56,6 +56,14 @@ struct StreamOptions {
   /// Brokers to read all channels from, "host:port[,host:port...]", each as it is or with
   /// kafka:// before it. The server is only asked what the channels are.
   std::optional<std::string> kafka_url;
+  /// How long after its end a stride may be late before it is a gap, 10 ms to 1 day, for
+  /// data still to come; nothing: what the channels declare, and room for their delivery.
+  /// Servers of ours give up a little earlier, so that what they have is there in time.
+  std::optional<Duration> latency_tolerance;
+  /// An endpoint that breaks off, falls silent or ends while there is more to come is
+  /// asked again, where it left off, until nothing has come for so long; nothing: that is
+  /// the end, as for stock clients. Without a latency tolerance output waits for it.
+  std::optional<Duration> reconnect;
   int64_t max_queued_bytes = int64_t{256} << 20;  ///< per stream; readers pause above it
   int64_t max_result_bytes = int64_t{64} << 30;   ///< fetch only
 };

@@ -2,8 +2,7 @@
 
 #include "carryall/base/clock.h"
 #include "carryall/client/broker_reader.h"
-#include "carryall/client/deadlines.h"
-#include "carryall/flight/block_sink.h"
+#include "carryall/client/flight_read.h"
 
 namespace carryall::client {
 namespace {
@@ -23,13 +22,11 @@ class FlightReader final : public EndpointReader {
 
 }  // namespace
 
-std::unique_ptr<EndpointReader> EndpointReader::Start(const Session& session,
-                                                      const StreamPlan& plan,
-                                                      size_t endpoint,
-                                                      const Options& options,
-                                                      Outlet outlet) {
+std::unique_ptr<EndpointReader> EndpointReader::Start(
+    std::shared_ptr<const Session> session, const StreamPlan& plan, size_t endpoint,
+    const Options& options, Outlet outlet) {
   if (!plan.endpoints[endpoint].endpoint.brokers.empty()) {
-    return std::make_unique<BrokerReader>(session, plan, endpoint, options,
+    return std::make_unique<BrokerReader>(std::move(session), plan, endpoint, options,
                                           std::move(outlet));
   }
   return std::make_unique<FlightReader>(
@@ -44,29 +41,16 @@ bool IsGap(const StreamEndpoint& endpoint, const SeriesBlock& block) {
   return true;
 }
 
-std::unique_ptr<flight::MessageReader> StartFlight(const Session& session,
-                                                   const StreamPlan& plan,
-                                                   size_t endpoint,
-                                                   const EndpointReader::Options& options,
-                                                   EndpointReader::Outlet outlet) {
-  const StreamEndpoint& part = plan.endpoints[endpoint];
-  flight::BlockSink::Options sink;
-  sink.ticket = part.endpoint.ticket;
-  sink.channels = part.channels;
-  sink.start = part.start;
-  sink.end = part.end;
-  flight::Headers headers = plan.headers;
-  for (auto& header : AcceptHeaders(session.options(), *part.channels, plan.native_stride,
-                                    options.batch_bytes)) {
-    headers.push_back(std::move(header));
-  }
-  const GpsTime now = Clock::System().Now();
-  auto read = session.ReadOptions(part.endpoint, part.what, std::move(headers));
-  read.silence_timeout = SilenceTimeout(session.options(), part, now);
-  read.silent_until = SilentUntil(part, now);
+std::unique_ptr<flight::MessageReader> StartFlight(
+    const std::shared_ptr<const Session>& session, const StreamPlan& plan,
+    size_t endpoint, const EndpointReader::Options& options,
+    EndpointReader::Outlet outlet) {
+  FlightRead how = HowToRead(session, plan, plan.endpoints[endpoint], options.batch_bytes,
+                             Clock::System().Now());
+  how.sink.on_break = std::move(outlet.on_break);
   return flight::MessageReader::Start(
-      session.pool(), std::move(read),
-      std::make_shared<flight::BlockSink>(std::move(sink), std::move(outlet.put),
+      session->pool(), std::move(how.read),
+      std::make_shared<flight::BlockSink>(std::move(how.sink), std::move(outlet.put),
                                           std::move(outlet.end)));
 }
 

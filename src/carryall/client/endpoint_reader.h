@@ -23,6 +23,8 @@ class EndpointReader {
     /// Blocks in the order they came, and the bytes they take.
     std::function<Status(std::vector<SeriesBlock> blocks, int64_t bytes)> put;
     std::function<void(const Status& status)> end;
+    /// It broke off and goes on later, where it left off.
+    std::function<void()> on_break = {};
   };
   struct Options {
     /// About as many bytes to a message, or block, where data are already there.
@@ -31,8 +33,8 @@ class EndpointReader {
     bool single_strides = false;
   };
 
-  /// `session` and `plan` outlive the reader.
-  static std::unique_ptr<EndpointReader> Start(const Session& session,
+  /// `plan` outlives the reader.
+  static std::unique_ptr<EndpointReader> Start(std::shared_ptr<const Session> session,
                                                const StreamPlan& plan, size_t endpoint,
                                                const Options& options, Outlet outlet);
   virtual ~EndpointReader() = default;
@@ -52,10 +54,9 @@ class EndpointReader {
 bool IsGap(const StreamEndpoint& endpoint, const SeriesBlock& block);
 
 /// Starts to read an endpoint from its Flight locations.
-std::unique_ptr<flight::MessageReader> StartFlight(const Session& session,
-                                                   const StreamPlan& plan,
-                                                   size_t endpoint,
-                                                   const EndpointReader::Options& options,
-                                                   EndpointReader::Outlet outlet);
+std::unique_ptr<flight::MessageReader> StartFlight(
+    const std::shared_ptr<const Session>& session, const StreamPlan& plan,
+    size_t endpoint, const EndpointReader::Options& options,
+    EndpointReader::Outlet outlet);
 
 }  // namespace carryall::client

@@ -97,9 +97,10 @@ class Assembly {
 
 class Fetch {
  public:
-  Fetch(const Session& session, const StreamPlan& plan, GpsTime start, GpsTime end,
-        mux::OnGap on_gap, std::shared_ptr<Assembly> assembly, const CallContext& context)
-      : session_(session),
+  Fetch(std::shared_ptr<const Session> session, const StreamPlan& plan, GpsTime start,
+        GpsTime end, mux::OnGap on_gap, std::shared_ptr<Assembly> assembly,
+        const CallContext& context)
+      : session_(std::move(session)),
         plan_(plan),
         on_gap_(on_gap),
         start_(start),
@@ -169,7 +170,7 @@ class Fetch {
     context_.progress(progress);
   }
 
-  const Session& session_;
+  const std::shared_ptr<const Session> session_;
   const StreamPlan& plan_;
   const mux::OnGap on_gap_;
   const GpsTime start_, end_;
@@ -181,9 +182,9 @@ class Fetch {
 
 }  // namespace
 
-Result<SeriesBlock> FetchSpan(const Session& session, const StreamPlan& plan,
-                              GpsTime start, GpsTime end, const StreamOptions& options,
-                              const CallContext& context) {
+Result<SeriesBlock> FetchSpan(const std::shared_ptr<const Session>& session,
+                              const StreamPlan& plan, GpsTime start, GpsTime end,
+                              const StreamOptions& options, const CallContext& context) {
   ARROW_ASSIGN_OR_RAISE(
       auto assembler,
       codec::SpanAssembler::Make(start, end, plan.channels, options.max_result_bytes));

@@ -132,10 +132,6 @@ std::vector<Endpoint> MergeReplicas(std::vector<Endpoint> endpoints) {
   return merged;
 }
 
-std::pair<std::string, std::string> AcceptHeader(const wire::Accept& accept) {
-  return {std::string(wire::kAcceptHeader), wire::FormatAccept(accept)};
-}
-
 // Whether rounding to whole strides is likely to leave the span as it is, so that it can
 // be asked for before the strides are known.
 bool IsOnUsualStrides(const TimeSpan& span) {
@@ -172,7 +168,8 @@ Result<Session::PendingPlan> StartPlan(const Session& session,
                                        flight::Headers headers) {
   if (session.options().compact) {
     // In row form the schema of the answer is a small one.
-    headers.push_back(AcceptHeader({1, wire::Accept::Form::kRow, {}, true}));
+    headers.emplace_back(wire::kAcceptHeader,
+                         wire::FormatAccept({1, wire::Accept::Form::kRow, {}, true}));
   }
   return session.StartPlan({wire::RequestType::kStream, args, std::nullopt},
                            std::move(headers));
@@ -198,6 +195,8 @@ Result<StreamPlan> PlanStream(const Session& session,
   ARROW_RETURN_NOT_OK(CheckReplay(options));
   StreamPlan plan;
   plan.headers = CallHeaders();
+  plan.tolerance = options.latency_tolerance;
+  plan.reconnect = options.reconnect;
   wire::StreamArgs args;
   args.channels = names;
   args.start = span.start;
@@ -286,14 +285,36 @@ int64_t StridesIn(int64_t target_bytes, const ChannelSet& channels, Duration str
                                          1.0, static_cast<double>(wire::kMaxAcceptRows)));
 }
 
-flight::Headers AcceptHeaders(const ClientOptions& options, const ChannelSet& channels,
-                              Duration stride, int64_t target_bytes) {
-  if (!options.compact) return {};
-  wire::Accept accept;
-  accept.rows = StridesIn(target_bytes, channels, stride);
-  accept.form = wire::Accept::Form::kRow;
-  accept.codec = wire::CodecFromName(options.codec).ValueOr(wire::Accept::Codec::kNone);
-  return {AcceptHeader(accept)};
+Result<Endpoint> PlanRest(const Session& session, const std::string& ticket,
+                          const flight::Headers& headers, const CallContext& context) {
+  ARROW_ASSIGN_OR_RAISE(const wire::StreamArgs wanted, ReadTicket(ticket));
+  ARROW_ASSIGN_OR_RAISE(
+      auto endpoints,
+      session.Plan({wire::RequestType::kStream, wanted, std::nullopt}, headers, context));
+  endpoints = MergeReplicas(std::move(endpoints));
+  std::erase_if(endpoints, [](const Endpoint& each) { return each.urls.empty(); });
+  if (endpoints.size() == 1 && !ReadTicket(endpoints.front().ticket).ok()) {
+    return std::move(endpoints.front());
+  }
+  Endpoint* first = nullptr;
+  GpsTime first_start;
+  for (Endpoint& endpoint : endpoints) {
+    const auto carried = ReadTicket(endpoint.ticket);
+    if (!carried.ok()) continue;
+    const std::unordered_set<std::string_view> names(carried->channels.begin(),
+                                                     carried->channels.end());
+    const GpsTime start = carried->start.value_or(GpsTime::Max());
+    if ((first != nullptr && start >= first_start) ||
+        !std::all_of(wanted.channels.begin(), wanted.channels.end(),
+                     [&](const std::string& name) { return names.contains(name); })) {
+      continue;
+    }
+    first = &endpoint;
+    first_start = start;
+  }
+  if (first != nullptr) return std::move(*first);
+  return Error(ErrorKind::kUnavailable, "{}: no endpoint serves all of {} any more",
+               session.url(), NameSome(wanted.channels));
 }
 
 }  // namespace carryall::client

@@ -25,6 +25,7 @@ struct StreamPlan {
   Duration native_stride;                      ///< common to all channels
   std::vector<StreamEndpoint> endpoints;
   flight::Headers headers;
+  std::optional<Duration> tolerance, reconnect;  ///< as in StreamOptions
 
   /// Whether two endpoints carry a channel in common (time slices, say).
   bool has_shared_channels() const;
@@ -46,9 +47,9 @@ Result<StreamPlan> PlanStream(const Session& session,
 /// How many strides of these channels make about `target_bytes`; at least one.
 int64_t StridesIn(int64_t target_bytes, const ChannelSet& channels, Duration stride);
 
-/// The header that asks our own servers for batches of several strides in the compact
-/// form; nothing where `options` say not to.
-flight::Headers AcceptHeaders(const ClientOptions& options, const ChannelSet& channels,
-                              Duration stride, int64_t target_bytes);
+/// Plans anew what is left of an endpoint, given as a ticket for it. kUnavailable if
+/// there is no single endpoint for all its channels.
+Result<Endpoint> PlanRest(const Session& session, const std::string& ticket,
+                          const flight::Headers& headers, const CallContext& context);
 
 }  // namespace carryall::client

@@ -106,7 +106,7 @@ TEST_F(StreamTest, LiveStreamsAreAskedForWithoutAStartAndEndAtTheirEnd) {
   EXPECT_FALSE(asked->start.has_value());
   EXPECT_EQ(asked->end, options.end);
   EXPECT_THAT(platform_.server().header("x-carryall-accept"),
-              ElementsAre("rows=1; form=row; codec=none"));
+              ElementsAre("rows=1; form=row; codec=none; heartbeat=5"));
 }
 
 // K5.

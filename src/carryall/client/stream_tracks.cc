@@ -43,7 +43,7 @@ Result<StreamTracks> StreamTracks::Make(const StreamPlan& plan) {
       ARROW_ASSIGN_OR_RAISE(track.channels, ChannelSet::Make(std::move(channels)));
     }
     ARROW_ASSIGN_OR_RAISE(track.stride, track.channels->CommonStride());
-    track.timeout = SlotTimeout(*plan.channels, *track.channels);
+    track.timeout = SlotTimeout(*plan.channels, *track.channels, plan.tolerance);
     out.tracks.push_back(std::move(track));
   }
   for (size_t e = 0; e < plan.endpoints.size(); ++e) {

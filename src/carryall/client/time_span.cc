@@ -1,10 +1,19 @@
 #include "carryall/client/time_span.h"
 
 #include "carryall/model/sample_grid.h"
+#include "carryall/wire/accept.h"
 
 namespace carryall::client {
 
 Result<TimeSpan> ResolveSpan(const StreamOptions& options) {
+  if (options.latency_tolerance) {
+    ARROW_RETURN_NOT_OK(
+        wire::CheckLatency("latency tolerance", *options.latency_tolerance));
+  }
+  if (options.reconnect && options.reconnect->ns() <= 0) {
+    return Error(ErrorKind::kInvalidArgument, "time to reconnect must be above 0, got {}",
+                 ToString(*options.reconnect));
+  }
   TimeSpan span{options.start, options.end, std::nullopt};
   if (!options.duration) return span;
   if (options.end) {

@@ -17,8 +17,8 @@ struct TimeSpan {
   bool empty() const { return bounded() && *end <= *start; }
 };
 
-/// kInvalidArgument for an end together with a duration, or a live stream of negative
-/// duration.
+/// kInvalidArgument for an end together with a duration, a live stream of negative
+/// duration, a latency tolerance out of its limits, or no time to reconnect in.
 Result<TimeSpan> ResolveSpan(const StreamOptions& options);
 
 /// kInvalidReplay for one replay bound without the other, bounds together with an id, or

@@ -35,6 +35,23 @@ TEST(TimeSpanTest, FormsThatAreNone) {
   EXPECT_EQ(KindOf(ResolveSpan(options).status()), ErrorKind::kInvalidArgument);
 }
 
+TEST(TimeSpanTest, LatencyToleranceAndTimeToReconnectHaveLimits) {
+  for (const Duration bad : {Duration(), Duration::FromNs(9'999'999),
+                             Duration::FromSeconds(86'400) + Duration::FromNs(1)}) {
+    StreamOptions options;
+    options.latency_tolerance = bad;
+    const Status status = ResolveSpan(options).status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kInvalidArgument);
+    EXPECT_THAT(status.message(), HasSubstr(ToString(bad)));
+  }
+  StreamOptions options;
+  options.latency_tolerance = Duration::FromMs(10);
+  options.reconnect = Duration::FromNs(1);
+  EXPECT_TRUE(ResolveSpan(options).ok());
+  options.reconnect = Duration();
+  EXPECT_THAT(ResolveSpan(options).status().message(), HasSubstr("reconnect"));
+}
+
 // Vectors of protocol 4.7: window 1000..1100.
 TEST(TimeSpanTest, MetadataTimeOfAnAnonymousReplayLiesInItsWindow) {
   StreamOptions options;
