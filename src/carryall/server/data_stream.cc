@@ -3,10 +3,25 @@
 #include <arrow/ipc/dictionary.h>
 #include <arrow/ipc/writer.h>
 
+#include "carryall/wire/accept.h"
+
 namespace carryall::server {
 
 using arrow::flight::FlightPayload;
 using backend::SourceStep;
+
+namespace {
+
+// A message without an Arrow message, which readers of data pass over.
+FlightPayload Heartbeat() {
+  FlightPayload payload;
+  payload.app_metadata = arrow::Buffer::FromString(std::string(wire::kHeartbeat));
+  // Without metadata the transport would take it for the end.
+  payload.ipc_message.metadata = std::make_shared<arrow::Buffer>("");
+  return payload;
+}
+
+}  // namespace
 
 DataStream::DataStream(Parts parts) : parts_(std::move(parts)) {}
 
@@ -48,11 +63,16 @@ Result<FlightPayload> DataStream::NextOrError() {
     ARROW_ASSIGN_OR_RAISE(
         const SourceStep step,
         parts_.source->Next(parts_.stop, SteadyNow() + ToChrono(kHeartbeat)));
-    if (step.kind == SourceStep::Kind::kHeartbeat) continue;
+    if (step.kind == SourceStep::Kind::kHeartbeat) {
+      if (!HeartbeatIsDue()) continue;
+      sent_ = SteadyNow();
+      return Heartbeat();
+    }
     if (step.kind == SourceStep::Kind::kEnd) {
       reason_ = "complete";
       break;
     }
+    sent_ = SteadyNow();
     FlightPayload payload;
     ARROW_ASSIGN_OR_RAISE(payload.ipc_message, parts_.encoder->Encode(step.block));
     ++batches_;

@@ -22,6 +22,9 @@ inline constexpr Duration kHeartbeat = Duration::FromMs(70);
 /// prepared payloads. The transport pulls, so at most one batch is ready and unsent.
 /// Owned and called by the thread of its call, within the call.
 ///
+/// To a client that asks for heartbeats it sends one where it has had nothing else for so
+/// long. They come from the thread that asks the source: a source that hangs sends none.
+///
 /// Ends normally when the source does and when the server stops; with kCancelled once the
 /// client is gone; with the source's error otherwise, which carries the call's id. Says
 /// at the end why, and how much it sent.
@@ -36,6 +39,8 @@ class DataStream final : public arrow::flight::FlightDataStream {
     std::stop_token stop;                             ///< the server's
     const arrow::flight::ServerCallContext* context;  ///< outlives the stream
     Counters* counters;
+    /// The longest silence; then a message says that the stream is alive.
+    std::optional<Duration> heartbeat = {};
   };
   explicit DataStream(Parts parts);
   ~DataStream() override;
@@ -46,9 +51,13 @@ class DataStream final : public arrow::flight::FlightDataStream {
 
  private:
   Result<arrow::flight::FlightPayload> NextOrError();
+  bool HeartbeatIsDue() const {
+    return parts_.heartbeat && SteadyNow() - sent_ >= ToChrono(*parts_.heartbeat);
+  }
 
   Parts parts_;
   const SteadyTime begun_ = SteadyNow();
+  SteadyTime sent_ = begun_;      ///< when it last had something to send
   const char* reason_ = nullptr;  ///< why it ended, once it has
   int64_t batches_ = 0;
 };

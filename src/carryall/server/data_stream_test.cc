@@ -54,6 +54,24 @@ TEST_F(DataStreamTest, PutsSeveralStridesIntoABatchForWhoAsks) {
                   .IsInvalid());
 }
 
+TEST_F(DataStreamTest, SaysThatItIsAliveToWhoAsks) {
+  FakeBehaviour silent;
+  silent.silent = true;
+  Start(silent);
+  af::FlightCallOptions options = Options();
+  options.headers.emplace_back("x-carryall-accept", "heartbeat=0.1; latency=0.25");
+  auto reader = *client_->DoGet(options, af::Ticket{Stream({"X1:CNF-A"}, {}, {})});
+  for (int i = 0; i < 3; ++i) {
+    const auto chunk = reader->Next();
+    ASSERT_TRUE(chunk.ok()) << chunk.status();
+    EXPECT_EQ(chunk->data, nullptr);
+    ASSERT_NE(chunk->app_metadata, nullptr);
+    EXPECT_EQ(chunk->app_metadata->ToString(), "heartbeat");
+  }
+  EXPECT_EQ(backend_->latency(), Duration::FromMs(250));
+  reader->Cancel();
+}
+
 TEST_F(DataStreamTest, RefusesAStreamWhoseStridesDoNotFitIntoItsMemory) {
   ServerOptions options;
   options.limits.stream_memory_bytes = 100;

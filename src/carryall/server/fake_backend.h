@@ -127,17 +127,27 @@ class FakeBackend final : public backend::Backend {
   backend::Registrar* registrar() override { return behaviour_.registrar; }
   Result<std::unique_ptr<backend::BlockSource>> Stream(
       backend::StreamRequest request) override {
+    {
+      std::lock_guard lock(mutex_);
+      latency_ = request.latency;
+    }
     return std::make_unique<FakeSource>(std::move(request), behaviour_);
   }
   Status Reload() override {
     ++reloads_;
     return Status::OK();
   }
+  /// What the latest stream was asked for with.
+  std::optional<Duration> latency() const {
+    std::lock_guard lock(mutex_);
+    return latency_;
+  }
   int reloads() const { return reloads_.load(); }
 
  private:
   mutable std::mutex mutex_;
   std::shared_ptr<const metadata::Catalogue> catalogue_;
+  std::optional<Duration> latency_;
   FakeBehaviour behaviour_;
   std::atomic<int> reloads_{0};
 };

@@ -274,6 +274,7 @@ Result<FlightService::Stream> FlightService::GetData(
                                                          accept.rows, parts_.limits));
   ask.start = args.start;
   ask.end = args.end;
+  ask.latency = accept.latency;
 
   BoundedPool::Ptr pool = BoundedPool::Make(parts_.limits.stream_memory_bytes);
   ask.pool = options.pool = pool.get();
@@ -282,9 +283,9 @@ Result<FlightService::Stream> FlightService::GetData(
   ARROW_ASSIGN_OR_RAISE(auto encoder, codec::StreamEncoder::Make(ask.channels, options));
   ARROW_ASSIGN_OR_RAISE(
       auto source, OpenSource(parts_.backend, std::move(ask), replay, *parts_.clock));
-  return std::make_unique<DataStream>(
-      DataStream::Parts{std::move(pool), std::move(source), std::move(encoder),
-                        std::move(slot), call, stop_.get_token(), &context, &counters_});
+  return std::make_unique<DataStream>(DataStream::Parts{
+      std::move(pool), std::move(source), std::move(encoder), std::move(slot), call,
+      stop_.get_token(), &context, &counters_, accept.heartbeat});
 }
 
 Status FlightService::DoPut(const af::ServerCallContext& context,
