@@ -15,15 +15,15 @@ std::optional<std::string> Given(const std::string& text) {
   return text;
 }
 
-Result<std::optional<Duration>> DurationOf(std::string_view option,
-                                           const std::string& text) {
+}  // namespace
+
+Result<std::optional<Duration>> SecondsOf(std::string_view option,
+                                          const std::string& text) {
   if (text.empty()) return std::nullopt;
   const Result<Duration> duration = ParseSeconds(text);
   if (!duration.ok()) return OptionError(option, duration.status());
   return *duration;
 }
-
-}  // namespace
 
 Result<std::optional<GpsTime>> TimeOf(std::string_view option, const std::string& text) {
   if (text.empty()) return std::nullopt;
@@ -114,7 +114,7 @@ Result<client::StreamOptions> StreamOptionsOf(const SpanOptions& options) {
   client::StreamOptions out;
   ARROW_ASSIGN_OR_RAISE(out.start, TimeOf("--start", options.start));
   ARROW_ASSIGN_OR_RAISE(out.end, TimeOf("--end", options.end));
-  ARROW_ASSIGN_OR_RAISE(out.duration, DurationOf("--duration", options.duration));
+  ARROW_ASSIGN_OR_RAISE(out.duration, SecondsOf("--duration", options.duration));
   ARROW_ASSIGN_OR_RAISE(out.replay_start, TimeOf("--replay-start", options.replay_start));
   ARROW_ASSIGN_OR_RAISE(out.replay_end, TimeOf("--replay-end", options.replay_end));
   out.replay_id = Given(options.replay_id);

@@ -32,6 +32,10 @@ void AddSpanOptions(CLI::App& command, SpanOptions& options);
 /// The same in the client's terms, with the gap policies of the environment.
 Result<client::StreamOptions> StreamOptionsOf(const SpanOptions& options);
 
+/// Seconds as users write them; nothing for an empty text.
+Result<std::optional<Duration>> SecondsOf(std::string_view option,
+                                          const std::string& text);
+
 /// A time as users write it, relative to the machine's clock; nothing for an empty text.
 Result<std::optional<GpsTime>> TimeOf(std::string_view option, const std::string& text);
 

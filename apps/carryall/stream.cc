@@ -18,7 +18,7 @@ namespace {
 struct Options {
   std::vector<std::string> names;
   SpanOptions span;
-  std::string stride, on_gap, file;
+  std::string stride, on_gap, latency_tolerance, reconnect, file;
   bool latency = false;
   BlockFormat format = BlockFormat::kTable;
   ClientSettings client;
@@ -82,11 +82,10 @@ class OutputSink final : public Sink {
 
 Result<client::StreamOptions> StreamOptionsOf(const Options& options) {
   ARROW_ASSIGN_OR_RAISE(client::StreamOptions out, StreamOptionsOf(options.span));
-  if (!options.stride.empty()) {
-    const Result<Duration> stride = ParseSeconds(options.stride);
-    if (!stride.ok()) return OptionError("--stride", stride.status());
-    out.stride = *stride;
-  }
+  ARROW_ASSIGN_OR_RAISE(out.stride, SecondsOf("--stride", options.stride));
+  ARROW_ASSIGN_OR_RAISE(out.latency_tolerance,
+                        SecondsOf("--latency-tolerance", options.latency_tolerance));
+  ARROW_ASSIGN_OR_RAISE(out.reconnect, SecondsOf("--reconnect", options.reconnect));
   if (options.on_gap == "fill") out.on_gap = mux::OnGap::kFill;
   if (options.on_gap == "skip") out.on_gap = mux::OnGap::kSkip;
   if (options.on_gap == "raise") out.on_gap = mux::OnGap::kRaise;
@@ -143,6 +142,14 @@ void AddStreamCommand(CLI::App& app, GlobalOptions& global) {
       ->add_option("--on-gap", options->on_gap,
                    "where every channel is missing: a masked block, none, or an error")
       ->check(CLI::IsMember({"fill", "skip", "raise"}));
+  command
+      ->add_option("--latency-tolerance", options->latency_tolerance,
+                   "how late a block may be before what is missing is a gap")
+      ->type_name("SECONDS");
+  command
+      ->add_option("--reconnect", options->reconnect,
+                   "go on where a server broke off, as long as it is not away for longer")
+      ->type_name("SECONDS");
   command->add_flag("--latency", options->latency, "say how old blocks are");
   AddOutputFile(*command, options->file);
   AddBlockFormats(*command, options->format);

@@ -229,16 +229,20 @@ void BindClient(nb::module_& m) {
           [](PythonClient& self, const Names& channels, OptionalNs start, OptionalNs end,
              OptionalNs duration, OptionalNs replay_start, OptionalNs replay_end,
              OptionalText replay_id, const std::string& on_gap, OptionalText kafka_url,
-             const std::string& on_drop, OptionalNs stride) {
+             const std::string& on_drop, OptionalNs stride, OptionalNs latency_tolerance,
+             OptionalNs reconnect) {
             auto options = OptionsOf(start, end, duration, replay_start, replay_end,
                                      std::move(replay_id), on_gap, std::move(kafka_url));
             options.on_drop = OnDropOf(on_drop);
             options.stride = AsDuration(stride);
+            options.latency_tolerance = AsDuration(latency_tolerance);
+            options.reconnect = AsDuration(reconnect);
             return self.Open(channels, options);
           },
           arg("channels"), arg("start").none(), arg("end").none(), arg("duration").none(),
           arg("replay_start").none(), arg("replay_end").none(), arg("replay_id").none(),
-          arg("on_gap"), arg("kafka_url").none(), arg("on_drop"), arg("stride").none())
+          arg("on_gap"), arg("kafka_url").none(), arg("on_drop"), arg("stride").none(),
+          arg("latency_tolerance").none(), arg("reconnect").none())
       .def("server_info", &PythonClient::ServerInfo)
       .def("scope_map", &PythonClient::ScopeMap)
       .def("replays", &PythonClient::Replays)

@@ -125,15 +125,23 @@ class Client:
                replay_end: Seconds | None = None, replay_id: str | None = None,
                on_gap: str | OnGap = ONGAP_DEFAULT, stride: Seconds | None = None,
                fast_forward: bool = True,
-               on_drop: str | OnDrop = ONDROP_DEFAULT) -> Iterator[SeriesBlock]:
+               on_drop: str | OnDrop = ONDROP_DEFAULT,
+               latency_tolerance: Seconds | None = None,
+               reconnect: Seconds | None = None) -> Iterator[SeriesBlock]:
         """Blocks of the channels, one a stride, in the order of time: from `start` or live,
         until `end`, for `duration`, or for ever. With `kafka_url`, "host:port[,host:port]",
-        straight from those brokers, not from a server."""
+        straight from those brokers, not from a server.
+
+        What is not there `latency_tolerance` seconds after its end (0.01 to 86400; by default
+        as the channels declare) is missing. A server that breaks off is asked again, from
+        where it left off, for `reconnect` seconds; by default that is an error. Without a
+        latency tolerance blocks wait for it."""
         running = self._core.stream(
             channels=_names(channels), start=_ns(start), end=_ns(end), duration=_ns(duration),
             replay_start=_ns(replay_start), replay_end=_ns(replay_end), replay_id=replay_id,
             on_gap=policy(OnGap, on_gap), kafka_url=kafka_url, on_drop=policy(OnDrop, on_drop),
-            stride=_ns(stride))
+            stride=_ns(stride), latency_tolerance=_ns(latency_tolerance),
+            reconnect=_ns(reconnect))
         try:
             while (block := running.next()) is not None:
                 yield block

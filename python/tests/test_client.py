@@ -68,6 +68,15 @@ def test_times_may_be_given_exactly(client):
         assert (block.time_ns, block.duration_ns) == (1_000_000_000_062_500_000, 187_500_000)
 
 
+def test_latency_tolerance_and_reconnect(client):
+    blocks = list(client.stream([COUNT], START, START + 1, latency_tolerance=0.5, reconnect=5))
+    assert [b.data[COUNT][0] for b in blocks] == list(range(16))
+    with pytest.raises(InvalidArgumentError, match=r"0\.009 s"):
+        next(client.stream([COUNT], latency_tolerance=0.009))
+    with pytest.raises(InvalidArgumentError, match="reconnect"):
+        next(client.stream([COUNT], reconnect=0))
+
+
 def test_stream_in_native_and_longer_strides(client):
     blocks = list(client.stream([NOISE, COUNT], START, START + 1))
     assert len(blocks) == 16 and all(list(b) == [NOISE, COUNT] for b in blocks)

@@ -187,6 +187,9 @@ def test_what_the_server_refuses_exits_with_its_status(url, free_port):
     assert "(" in refused(2, "-u", url, "find", "(")
     assert "no-such-replay" in refused(1, "-u", url, "count", "--replay-id", "no-such-replay")
     refused(2, "-u", url, "fetch", I32, "--start", "1000000001", "--end", "1000000000")
+    assert "0.001 s" in refused(2, "-u", url, "stream", I32, "--latency-tolerance", "0.001")
+    assert "--reconnect" in refused(2, "-u", url, "stream", I32, "--reconnect", "soon")
+    assert "reconnect" in refused(2, "-u", url, "stream", I32, "--reconnect", "0")
     assert "integer multiple" in refused(
         2, "-u", url, "stream", I32, *SPAN, "--stride", "0.1")
 
