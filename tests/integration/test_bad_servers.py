@@ -16,6 +16,7 @@ from harness import clients, scripted, servers, wire
 from harness.hostile import HostileServer, flight_data, split
 from harness.processes import Program, run
 from harness.scripted import STRIDE, ScriptedServer, block, channel, stream_schema
+from harness.waiting import until
 from integration.conftest import TYPES
 
 A = "X1:BAD-A"
@@ -162,6 +163,64 @@ def test_error_of_the_server_comes_without_its_traceback():
         server.answers["Describe"] = describe
         done = cli(server.url, "describe", A)
         assert done.status == 1 and "inner" in done.err, done
+
+
+# -- servers that are quiet, or away for a while -------------------------------------------
+
+
+def test_quiet_server_is_not_silent_until_it_hangs():
+    """Of ours: it says that it is alive, for longer than the client would wait for data."""
+    with servers.start("ours", TYPES, faults=("stall", 4, 600)) as server:
+        with Program([servers.carryall(), "-u", server.url, "stream", "T1:INT-I32",
+                      "--latency-tolerance", "0.1", "--timeout", "3", "--json"]) as client:
+            # Seven seconds of strides that never came.
+            until(lambda: len(client.out) > 7 * 16 or not client.running)
+            assert client.running, client.describe()
+            assert json.loads(client.out[-1])["data"]["T1:INT-I32"] == [None] * 4
+            server.program.signal(signal.SIGSTOP)
+            try:
+                assert client.wait(40) == 4, client.describe()
+            finally:
+                server.program.signal(signal.SIGCONT)
+            assert "no sign of life" in client.err[-1] and server.url in client.err[-1]
+
+
+@pytest.mark.parametrize("end", ["error", "well"])
+def test_stream_goes_on_where_a_server_broke_off(end):
+    """A stock server, or one like it; it comes twice, is away, and has moved on."""
+    now = wire.gps_now() // STRIDE * STRIDE
+
+    def stream(args):
+        asked.append(args["start"])
+        first = now if args["start"] is None else args["start"]
+        if len(asked) == 2:
+            raise pa.flight.FlightUnavailableError("starting up")
+        for n in range(2 if len(asked) < 4 else 4):
+            yield block(SCHEMA, first + n * STRIDE, X1__BAD_A=[1, 2, 3, 4])
+        if len(asked) < 4 and end == "error":
+            raise pa.flight.FlightUnavailableError("going down")
+
+    asked = []
+    with ScriptedServer([CHANNEL], stream) as server:
+        done = cli(server.url, "stream", A, "--json", "--reconnect", "20", "--duration",
+                   str(8 * STRIDE / 10**9))
+    assert done.status == 0, done
+    blocks = [json.loads(line) for line in done.out.splitlines()]
+    assert [b["time_ns"] for b in blocks] == [now + n * STRIDE for n in range(8)]
+    assert all(b["data"][A] == [1, 2, 3, 4] for b in blocks)
+    assert asked == [None, now + 2 * STRIDE, now + 2 * STRIDE, now + 4 * STRIDE]
+
+
+def test_stream_is_given_up_after_the_time_to_reconnect():
+    def stream(args):
+        if args["start"] == T0:
+            yield batch(0)
+        raise pa.flight.FlightUnavailableError("for good")
+
+    with ScriptedServer([CHANNEL], stream) as server:
+        done = cli(server.url, "stream", A, *SPAN, "--json", "--reconnect", "1")
+    assert_failed(done, server.url, "for good", "given up", statuses=(1,))
+    assert len(done.out.splitlines()) == 1
 
 
 # -- bytes that are not what they claim to be ----------------------------------------------
