@@ -53,6 +53,7 @@ class BlockStreamImpl final : public BlockStream {
   enum class State { kWaiting, kReading, kEnded };
   struct Reading {
     State state = State::kWaiting;
+    bool begun = false;  // something came
     std::unique_ptr<EndpointReader> reader;
     std::vector<GpsTime> floors;  // by feed: where earlier endpoints left off
     GpsTime broke_at = GpsTime::Min();
@@ -60,6 +61,7 @@ class BlockStreamImpl final : public BlockStream {
 
   void StartReady();
   void Start(size_t e);
+  bool HasBegun() const;
   Status TakeArrivals();
   void NoteBreak(size_t e);
   bool HasRoom(size_t e) const;
@@ -95,7 +97,10 @@ Result<std::optional<SeriesBlock>> BlockStreamImpl::Next(const CallContext& cont
   while (!over_) {
     if (inbox_->closed()) return Error(ErrorKind::kCancelled, "the stream was cancelled");
     ARROW_RETURN_NOT_OK(TakeArrivals());
-    ARROW_ASSIGN_OR_RAISE(const bool ready, mux_->Pull(Clock::System().Now(), &slot_));
+    bool ready = false;
+    if (HasBegun()) {
+      ARROW_ASSIGN_OR_RAISE(ready, mux_->Pull(Clock::System().Now(), &slot_));
+    }
     if (ready) {
       ARROW_ASSIGN_OR_RAISE(SeriesBlock block, Compose());
       needed_until_ = block.end() + mux_->output_stride();
@@ -154,6 +159,14 @@ void BlockStreamImpl::Start(size_t e) {
        .on_break = [inbox = inbox_, e] { inbox->Break(e); }});
 }
 
+// While it is not known whether brokers can be reached, nothing is late.
+bool BlockStreamImpl::HasBegun() const {
+  return std::all_of(reading_.begin(), reading_.end(), [](const Reading& reading) {
+    return reading.state != State::kReading || reading.begun ||
+           !reading.reader->reads_brokers();
+  });
+}
+
 Status BlockStreamImpl::TakeArrivals() {
   for (size_t e = 0; e < reading_.size(); ++e) {
     if (reading_[e].state != State::kReading) continue;
@@ -190,6 +203,7 @@ bool BlockStreamImpl::HasRoom(size_t e) const {
 
 Status BlockStreamImpl::Push(size_t e, BlockInbox::Arrival arrival) {
   Status dropped;
+  reading_[e].begun = true;
   for (const SeriesBlock& block : arrival.blocks) {
     for (size_t f = 0; f < tracks_.feeds[e].size(); ++f) {
       const Feed& feed = tracks_.feeds[e][f];
@@ -292,7 +306,7 @@ Status BlockStreamImpl::WaitForMore(const CallContext& context) {
       if (!needed_until_ || pushed_until_[feed.track] < *needed_until_) inbox_->Feed(e);
     }
   }
-  if (const auto due = mux_->NextDeadline()) {
+  if (const auto due = mux_->NextDeadline(); due && HasBegun()) {
     const Duration wait =
         std::clamp(*due - Clock::System().Now(), Duration(), Duration::FromSeconds(3600));
     deadline = std::min(deadline, SteadyNow() + ToChrono(wait));

@@ -94,6 +94,11 @@ void BrokerReader::Cancel() {
   if (fallback_ != nullptr) fallback_->Cancel();
 }
 
+bool BrokerReader::reads_brokers() const {
+  const std::lock_guard lock(mutex_);
+  return fallback_ == nullptr;
+}
+
 std::string BrokerReader::url() const {
   const std::lock_guard lock(mutex_);
   return fallback_ == nullptr ? "kafka://" + plan_.endpoints[endpoint_].endpoint.brokers

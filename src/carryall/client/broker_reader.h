@@ -18,6 +18,7 @@ class BrokerReader final : public EndpointReader {
   SteadyTime deadline() const override;
   Status Expired(SteadyTime now) override;
   void Cancel() override;
+  bool reads_brokers() const override;
   std::string url() const override;
 
  private:

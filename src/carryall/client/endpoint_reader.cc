@@ -14,6 +14,7 @@ class FlightReader final : public EndpointReader {
   SteadyTime deadline() const override { return reader_->deadline(); }
   Status Expired(SteadyTime now) override { return reader_->Expired(now); }
   void Cancel() override { reader_->Cancel(); }
+  bool reads_brokers() const override { return false; }
   std::string url() const override { return reader_->url(); }
 
  private:

@@ -45,6 +45,8 @@ class EndpointReader {
   virtual Status Expired(SteadyTime now) = 0;
   /// Asks it to end.
   virtual void Cancel() = 0;
+  /// Whether it reads brokers, which may not be reached before they gave something.
+  virtual bool reads_brokers() const = 0;
   /// Where it reads, for messages.
   virtual std::string url() const = 0;
 };

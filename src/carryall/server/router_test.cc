@@ -119,9 +119,8 @@ TEST(Router, SendsStreamsToTheBrokersOfDirectReadAndThenToItself) {
   EXPECT_THAT(
       Endpoints(Make(kDirect).Plan(
           Stream({"H1:PEM-A", "H1:LSC-B", "H1:PEM-OWN", "H1:PEM-LATER"}, {}, {}), kNow)),
-      ElementsAre("H1:PEM-OWN at kafka://k3:1 " + reuse,
-                  "H1:PEM-A H1:PEM-LATER at kafka://k1:9092 kafka://k2:9092 " + reuse,
-                  "H1:LSC-B at " + reuse));
+      ElementsAre("H1:PEM-A H1:PEM-LATER at kafka://k1:9092 kafka://k2:9092 " + reuse,
+                  "H1:PEM-OWN at kafka://k3:1 " + reuse, "H1:LSC-B at " + reuse));
   EXPECT_THAT(Endpoints(Make(kDirect).Plan(Stream({"H1:LSC-C"}, {}, {}), kNow)),
               ElementsAre("H1:LSC-C at kafka://k3:1 " + reuse));
   EXPECT_THAT(Endpoints(Make(kDirect).Plan(Describe({"H1:PEM-A", "H1:LSC-B"}), kNow)),
