@@ -106,6 +106,10 @@ def unmet(row: dict) -> list[str]:
         if key == "ours":  # an absolute bound in the row's own unit
             if have is not None and have > least:
                 words.append(f"ours {have:.3g} > {least:.3g}")
+        elif key == "over_limit":  # how far ours may be above the limit
+            over = row["ours"] - row["limit"]
+            if over > least:
+                words.append(f"{over:.3g} over the limit > {least:.3g}")
         elif have is None or have < least:
             words.append(f"{key} {have if have is None else format(have, '.3g')} < {least:g}")
     return words

@@ -2,7 +2,8 @@
 
 A contender module offers `prepare(case) -> answer` (sets the case up and returns what it
 computes, for comparison), `measure() -> float` (one timed run, in the case's unit) and
-`release()` (ends what prepare started).
+`release()` (ends what prepare started); and where something stays from case to case `end()`,
+which ends it.
 """
 
 import importlib
@@ -35,6 +36,8 @@ def main() -> None:
         except Exception:
             reply = {"error": traceback.format_exc()}
         out.write(json.dumps(reply) + "\n")
+    if hasattr(module, "end"):
+        module.end()
 
 
 if __name__ == "__main__":
