@@ -1,11 +1,15 @@
 // Publishes blocks of a publisher's channels one after the other, each confirmed before
-// the next, or with "ahead" all in the end:
-// bench_publish URL PUBLISHER START_NS BLOCKS [ahead] prints {"blocks_per_second": ...}.
+// the next, or with "ahead" all in the end, or with "live" each sent when its time is
+// over: bench_publish URL PUBLISHER START_NS BLOCKS [ahead|live] prints
+// {"blocks_per_second": ...}.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <numeric>
+#include <string_view>
+#include <thread>
 
+#include "carryall/base/clock.h"
 #include "carryall/publish/publisher.h"
 
 namespace {
@@ -24,7 +28,7 @@ SeriesBlock Block(const publish::Registration& registration, GpsTime time,
 }
 
 Result<double> Run(const char* url, const char* id, GpsTime start, int blocks,
-                   bool ahead) {
+                   std::string_view way) {
   publish::PublisherOptions options;
   options.id = id;
   options.server.url = url;
@@ -42,7 +46,11 @@ Result<double> Run(const char* url, const char* id, GpsTime start, int blocks,
   for (int i = 1; i <= blocks; ++i) {
     const SeriesBlock block =
         Block(registration, start + registration.stride() * i, samples);
-    ARROW_RETURN_NOT_OK(ahead ? publisher->Send(block) : publisher->Publish(block));
+    if (way == "live") {
+      const Duration left = block.end() - Clock::System().Now();
+      if (left.ns() > 0) std::this_thread::sleep_for(ToChrono(left));
+    }
+    ARROW_RETURN_NOT_OK(way.empty() ? publisher->Publish(block) : publisher->Send(block));
   }
   ARROW_RETURN_NOT_OK(publisher->Flush());
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
@@ -58,11 +66,12 @@ Result<double> Run(const char* url, const char* id, GpsTime start, int blocks,
 
 int main(int argc, char** argv) {
   if (argc != 5 && argc != 6) {
-    std::fprintf(stderr, "usage: bench_publish URL PUBLISHER START_NS BLOCKS [ahead]\n");
+    std::fprintf(stderr,
+                 "usage: bench_publish URL PUBLISHER START_NS BLOCKS [ahead|live]\n");
     return 2;
   }
   const auto rate = Run(argv[1], argv[2], GpsTime::FromNs(std::atoll(argv[3])),
-                        std::atoi(argv[4]), argc == 6);
+                        std::atoi(argv[4]), argc == 6 ? argv[5] : "");
   if (!rate.ok()) {
     std::fprintf(stderr, "%s\n", rate.status().ToString().c_str());
     return 1;
