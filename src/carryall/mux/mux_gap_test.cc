@@ -85,6 +85,17 @@ TEST(MuxDeadline, AnAwaitedQueueIsGivenUpInTheEnd) {
   EXPECT_EQ(driver.mux().NextDeadline(), At(180 + 25));
 }
 
+TEST(MuxDeadline, DataOfThePastAreNotGivenUpForHavingBeenAwaited) {
+  MuxDriver driver({{10, 25}}, Bounded(0, 40));
+  driver.SetNow(1000);
+  driver.Push(0, 0, 10, "a");
+  EXPECT_EQ(driver.Pull(), "[0,10) a");
+  driver.mux().Await(0, At(1000), At(1100));
+  driver.SetNow(1200);
+  EXPECT_EQ(driver.Pull(), "");
+  EXPECT_FALSE(driver.mux().done());
+}
+
 TEST(MuxDeadline, AQueueThatGaveNothingIsNotAwaited) {
   MuxDriver driver({{10, 25}, {10, 25}}, Live());
   driver.SetNow(100);

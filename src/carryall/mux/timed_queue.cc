@@ -89,7 +89,7 @@ void TimedQueue::DeclareComplete(GpsTime until) {
 }
 
 void TimedQueue::Await(GpsTime now, GpsTime until) {
-  if (may_rebase_) return;
+  if (may_rebase_ || (!live_ && !awaited_until_)) return;
   live_ = false;
   live_from_ = now;
   awaited_until_ = until;
