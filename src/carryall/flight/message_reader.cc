@@ -42,14 +42,12 @@ bool IsHeartbeat(const FlightData& data) {
 }
 
 // Whether there is another message. One that is no FlightData looks like the end to the
-// transport, which goes on to report that the stream ended well; but it has begun to fill
-// `data` in by then, and so has taken away what was there.
+// transport, which goes on to report that the stream ended well; but after the real end
+// nothing can come. (Where it is the last one, nothing tells it from the end.)
 Result<bool> ReadNext(ClientDataStream& stream, FlightData* data) {
-  static const auto kUntouched = std::make_shared<arrow::Buffer>("");
   *data = FlightData();
-  data->app_metadata = kUntouched;
   if (stream.ReadData(data)) return true;
-  if (data->app_metadata == kUntouched) return false;
+  if (!stream.ReadData(data)) return false;
   return Error(ErrorKind::kCorrupt, "a message cannot be decoded");
 }
 
