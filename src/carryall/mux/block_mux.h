@@ -130,7 +130,8 @@ class BlockMux {
   virtual void DeclareComplete(size_t q, GpsTime until) = 0;
   /// What feeds queue `q` broke off and is asked for again from where it left off: until
   /// it has caught up with `now`, no deadline applies to it before `until`. Without
-  /// effect for a live queue that has given nothing: it has no place to go on from.
+  /// effect for a queue that no deadline applies to yet, and a live one that has given
+  /// nothing: it has no place to go on from.
   virtual void Await(size_t q, GpsTime now, GpsTime until) = 0;
   /// Queue `q` will give no more blocks: what it has not given is a gap.
   virtual void Finish(size_t q) = 0;
