@@ -29,8 +29,27 @@ LiveReader::~LiveReader() {
 
 void LiveReader::Post(Command command) {
   const std::lock_guard lock(mutex_);
+  if (!failed_.ok()) {
+    if (command.join) command.stream->Fail(failed_);
+    return;
+  }
   if (command.stream != nullptr) commands_.push_back(std::move(command));
   wake_.request_stop();
+}
+bool LiveReader::failed() const {
+  const std::lock_guard lock(mutex_);
+  return !failed_.ok();
+}
+void LiveReader::GiveUp(const Status& why) {
+  HandleCommands();
+  const std::lock_guard lock(mutex_);
+  failed_ = why;
+  for (const Command& command : commands_) {
+    if (command.join) command.stream->Fail(why);
+  }
+  commands_.clear();
+  for (const auto& stream : streams_) stream->Fail(why);
+  streams_.clear();
 }
 
 void LiveReader::Join(std::shared_ptr<Subscription> stream) {
@@ -64,8 +83,7 @@ void LiveReader::Run(const std::stop_token& stop) {
       const Status polled = feed_->Poll(kMost, &fed_, kafka::Wait::For(kSlice, wake));
       if (!polled.ok() && KindOf(polled) != ErrorKind::kCancelled) {
         Log(LogLevel::kError, "reading live topics failed: {}", polled.message());
-        for (const auto& stream : streams_) stream->Fail(polled);
-        return;
+        return GiveUp(polled);
       }
       if (polled.ok()) {
         for (const FeedMessage& message : fed_.messages) Take(message);

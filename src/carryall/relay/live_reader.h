@@ -23,6 +23,9 @@ class LiveReader {
   /// The parts of the stream that are on this cluster are brought to it from now on.
   void Join(std::shared_ptr<Subscription> stream);
   void Leave(const std::shared_ptr<Subscription>& stream);
+  /// Its feed is broken: all its streams were told, and so is whoever joins. Another must
+  /// take its place.
+  bool failed() const;
   /// Messages of topics that are being read, for tests and for people.
   size_t topics() const { return topic_count_.load(); }
 
@@ -48,6 +51,7 @@ class LiveReader {
   std::stop_token WakeToken();
   void Post(Command command);
   void HandleCommands();
+  void GiveUp(const Status& why);
   void Add(const std::shared_ptr<Subscription>& stream);
   void Remove(const std::shared_ptr<Subscription>& stream);
   void AssignWaiting(const std::stop_token& stop);
@@ -61,7 +65,8 @@ class LiveReader {
   const RelayOptions options_;
   const std::shared_ptr<Counters> counters_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  Status failed_;
   std::vector<Command> commands_;
   std::stop_source wake_;
 

@@ -240,6 +240,22 @@ TEST_F(LiveTest, AnOutageIsAllGapsAndThenGoesOn) {
   }
 }
 
+TEST_F(LiveTest, AFeedThatBreaksEndsItsStreamsAndTheNextHaveAnother) {
+  Start({});
+  const auto broken = Stream(site_->AllChannels());
+  site_->PublishAll(At(0));
+  ASSERT_TRUE(NextBlock(broken.get()));
+  site_->cluster().BreakAFeed(Error(ErrorKind::kInternal, "out of order"));
+  Result<backend::SourceStep> step = backend::SourceStep{};
+  while (step.ok()) step = broken->Next({}, SteadyNow() + std::chrono::seconds(60));
+  EXPECT_EQ(KindOf(step.status()), ErrorKind::kInternal);
+  const auto next = Stream(site_->AllChannels());
+  site_->PublishAll(At(1));
+  const auto block = NextBlock(next.get());
+  ASSERT_TRUE(block);
+  EXPECT_EQ(Site::CheckAll(*block), "");
+}
+
 TEST_F(LiveTest, ATopicThatAppearsLaterIsReadFromItsBeginning) {
   Start({.topics = 1, .per_topic = 2});
   backend::StreamRequest request;

@@ -29,7 +29,7 @@ class Hub {
 
   Status JoinLive(const std::shared_ptr<Subscription>& stream, size_t cluster) {
     const std::lock_guard lock(mutex_);
-    if (live_[cluster] == nullptr) {
+    if (live_[cluster] == nullptr || live_[cluster]->failed()) {
       ARROW_ASSIGN_OR_RAISE(auto feed, NewFeed(cluster, /*report_ends=*/false));
       live_[cluster] =
           std::make_unique<LiveReader>(std::move(feed), cluster, options_, counters_);

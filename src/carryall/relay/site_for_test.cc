@@ -1,6 +1,7 @@
 #include "carryall/relay/site_for_test.h"
 
 #include <cstring>
+#include <utility>
 
 #include "carryall/codec/encoder.h"
 #include "carryall/kernels/bitmap.h"
@@ -54,6 +55,7 @@ class FakeCluster::FakeFeed final : public Feed {
     std::unique_lock lock(cluster_->mutex_);
     for (;;) {
       ARROW_RETURN_NOT_OK(wait.Check());
+      ARROW_RETURN_NOT_OK(std::exchange(cluster_->broken_, Status::OK()));
       if (cluster_->reachable_) Collect(most, out);
       if (!out->messages.empty() || !out->events.empty() || wait.Over()) {
         return Status::OK();
@@ -114,6 +116,12 @@ class FakeCluster::FakeFeed final : public Feed {
   const bool report_ends_;
   std::map<std::string, Reading> reading_;
 };
+
+void FakeCluster::BreakAFeed(Status status) {
+  const std::lock_guard lock(mutex_);
+  broken_ = std::move(status);
+  changed_.notify_all();
+}
 
 void FakeCluster::CreateTopic(const std::string& topic) {
   const std::lock_guard lock(mutex_);

@@ -44,6 +44,8 @@ class FakeCluster {
   void Send(const std::string& topic, Bytes message, GpsTime stamp);
   /// Brokers that are away answer nothing and give nothing.
   void SetReachable(bool reachable);
+  /// The next poll of one feed fails.
+  void BreakAFeed(Status status);
   /// Topics that some feed reads now.
   std::set<std::string> assigned() const;
   size_t feeds() const;
@@ -61,6 +63,7 @@ class FakeCluster {
   std::map<std::string, std::vector<Entry>> topics_;
   std::set<const FakeFeed*> feeds_;
   bool reachable_ = true;
+  Status broken_;
 };
 
 /// Channels "X1:T<topic>-C<i>", `per_topic` a topic, in the order of their names.

@@ -32,9 +32,6 @@ class StrideWindow {
   /// kResourceExhausted if a stride is too large for the window.
   static Result<StrideWindow> Make(Options options);
 
-  /// Chunks opened from now on hold one stride.
-  void UseSingleStrides() { options_.chunk_strides = 1; }
-
   /// Whether [begin, end) can be placed without giving up anything. What lies before
   /// floor() needs no room.
   bool HasRoomFor(GpsTime begin, GpsTime end) const;
