@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <string>
 
 #include "carryall/backend/kafka/kafka_backend.h"
 #include "serve.h"
@@ -12,6 +13,7 @@ using backend::kafka::KafkaOptions;
 struct Options {
   KafkaOptions kafka;
   int64_t retention_s = 900;
+  std::string on_stall = "gap";
 };
 
 // Where the user's programs keep what must outlive them (XDG base directories).
@@ -60,10 +62,18 @@ void AddServeKafkaCommand(CLI::App& serve_command, GlobalOptions& global,
                    "what was registered, made where there is none; by default "
                    "~/.local/state/carryall/catalogue.db")
       ->type_name("FILE");
+  command
+      ->add_option(
+          "--on-stall", options->on_stall,
+          "what a subscriber who stopped reading finds when he reads again: gap, "
+          "the default: what he missed is missing; fail: his stream ends with an "
+          "error")
+      ->check(CLI::IsMember({"gap", "fail"}));
   command->callback([options, &global, &serve] {
     global.run = [options, &global, &serve] {
       KafkaOptions& made = options->kafka;
       made.retention = Duration::FromSeconds(options->retention_s);
+      if (options->on_stall == "fail") made.on_stall = relay::OnStall::kFail;
       if (made.catalogue.empty()) made.catalogue = DefaultCatalogue();
       return Serve(global, serve,
                    [&] { return backend::kafka::MakeKafkaBackend(std::move(made)); });

@@ -32,8 +32,9 @@ SECONDS = 13
 
 
 @pytest.fixture
-def server(broker, publisher_id, tmp_path):
-    """A server with a publisher of 13 MB/s that goes on by itself."""
+def server(request, broker, publisher_id, tmp_path):
+    """A server, with more options if the test has some for it, and a publisher of 13 MB/s that
+    goes on by itself."""
     site = Site(tmp_path / "site", broker.address)
     site.publisher(publisher_id, [(name, "float32", RATE) for name in CHANNELS],
                    max_latency=10 * 10**9)
@@ -41,7 +42,7 @@ def server(broker, publisher_id, tmp_path):
     mock.write_text(f'[common]\nstride = {STRIDE}\nmax_latency = 1_000_000_000\n'
                     f'sample_rate = {RATE}\ndata_type = "float32"\nfunc = "t % 1"\n'
                     + "".join(f'["{name}"]\n' for name in CHANNELS))
-    with site.start("ours") as server, \
+    with site.start("ours", *getattr(request, "param", ())) as server, \
             Program([servers.carryall(), "publish", publisher_id, "--mock", mock,
                      "-u", server.url]) as publisher:
         yield server
@@ -74,9 +75,14 @@ def begin(server):
     """A stream of everything, and the first of its blocks."""
     stream = wire.reader(server, wire.stream(CHANNELS, None, None),
                          flight.FlightCallOptions(timeout=200))
-    seen = list(itertools.islice(blocks(stream), 16))
+    # Of the first some partitions may have come before their topic was read.
+    whole = itertools.dropwhile(lambda block: block[1] != WHOLE, blocks(stream))
+    seen = list(itertools.islice(whole, 16))
     assert {count for _, count in seen} == {WHOLE}
     return stream, seen
+
+
+GIVEN_UP = re.compile("nobody read the stream of .*: its queue is given up")
 
 
 def test_one_that_stops_reading_harms_nobody(server):
@@ -97,8 +103,7 @@ def test_one_that_stops_reading_harms_nobody(server):
     watcher = threading.Thread(target=watch)
     watcher.start()
     with follow(server) as others:
-        given_up = re.compile("nobody read the stream of .*: its queue is given up")
-        server.program.wait_for_line(given_up, server.program.err, 60)
+        server.program.wait_for_line(GIVEN_UP, server.program.err, 60)
         until(lambda: held[-1] < max(held) - MOST // 2)
         meanwhile = outcome(others)
     ended.set()
@@ -124,3 +129,15 @@ def test_one_that_stops_reading_harms_nobody(server):
     assert len(partly) <= 2 and counts.count(0) >= 8 * 16, counts
     if os.environ.get("CARRYALL_LIVE"):
         assert meanwhile["late"]["p99"] < 1.05 * before["late"]["p99"], (before, meanwhile)
+
+
+@pytest.mark.parametrize("server", [("--on-stall", "fail")], ids=["fail"], indirect=True)
+def test_by_policy_its_stream_ends(server):
+    stream, seen = begin(server)
+    server.program.wait_for_line(GIVEN_UP, server.program.err, 60)
+    with pytest.raises(flight.FlightUnavailableError, match="X1:SLW-CHAN_000"):
+        seen.extend(blocks(stream))
+    times = [time_ns for time_ns, _ in seen]
+    assert times == list(range(times[0], times[0] + len(times) * STRIDE, STRIDE))
+    stream, seen = begin(server)
+    stream.cancel()

@@ -164,6 +164,7 @@ Result<std::shared_ptr<Backend>> MakeKafkaBackend(KafkaOptions options) {
                                  options.broker_timeout}));
   relay::RelayOptions relaying;
   relaying.clusters.push_back({.brokers = options.brokers});
+  relaying.on_stall = options.on_stall;
   ARROW_ASSIGN_OR_RAISE(auto relay, relay::Relay::Make(std::move(relaying)));
   auto backend = std::make_shared<KafkaBackend>(std::move(options), std::move(catalogue),
                                                 std::move(topics), std::move(relay));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "carryall/backend/backend.h"
+#include "carryall/relay/options.h"
 
 namespace carryall::backend::kafka {
 
@@ -15,6 +16,7 @@ struct KafkaOptions {
   Duration retention = Duration::FromSeconds(900);  ///< of the topics it makes
   int replication = -1;                      ///< of these; -1: as the brokers are set up
   std::vector<std::string> sync_publishers;  ///< of other servers on the same brokers
+  relay::OnStall on_stall = relay::OnStall::kGap;
   Duration broker_timeout = Duration::FromSeconds(30);  ///< for what is asked of brokers
 };
 
