@@ -70,7 +70,11 @@ inline std::shared_ptr<arrow::RecordBatch> TestBatch(const ChannelSet& channels,
       } else if (channel.data_type == DataType::kFloat64) {
         auto& values = static_cast<arrow::DoubleBuilder&>(*list.value_builder());
         EXPECT_TRUE(values.Append(static_cast<double>(n)).ok());
+      } else if (channel.data_type == DataType::kFloat32) {
+        auto& values = static_cast<arrow::FloatBuilder&>(*list.value_builder());
+        EXPECT_TRUE(values.Append(static_cast<float>(n)).ok());
       } else {
+        EXPECT_EQ(channel.data_type, DataType::kInt32);
         auto& values = static_cast<arrow::Int32Builder&>(*list.value_builder());
         EXPECT_TRUE(values.Append(static_cast<int32_t>(n)).ok());
       }
