@@ -271,9 +271,11 @@ def on_terminal(*argv):
     try:
         ours, theirs = pty.openpty()
     except OSError:
-        done = run([servers.carryall(), *([] if "-q" in argv else ["--progress"]), *argv])
-        assert done.status == 0, done
-        return done.err
+        done = subprocess.run(
+            [servers.carryall(), *([] if "-q" in argv else ["--progress"]), *argv],
+            stdin=subprocess.DEVNULL, capture_output=True, env=clean_environment(), timeout=60)
+        assert done.returncode == 0, done
+        return done.stderr.decode()
     try:
         done = subprocess.run([servers.carryall(), *argv], stdout=subprocess.DEVNULL,
                               stderr=theirs, env=clean_environment(), timeout=60)

@@ -10,7 +10,8 @@ import arrakis
 import pytest
 
 from harness import servers
-from harness.kafka import Broker, free_ports
+from harness.kafka import Broker
+from harness.ports import free_ports
 from harness.sites import Site
 
 KIND = os.environ["STOCK_SUITE_KIND"]

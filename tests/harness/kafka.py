@@ -1,7 +1,5 @@
 """A real Kafka broker for tests: started, stopped, killed and started again on its own data."""
 
-import contextlib
-import random
 import re
 import shutil
 import signal
@@ -11,26 +9,10 @@ import tempfile
 import time
 
 from harness import servers
+from harness.ports import free_ports
 from harness.processes import Program, run
 
 SCRIPT = servers.ROOT / "scripts" / "kafka-broker"
-
-
-def free_ports(count):
-    """Loopback ports on which nobody listens, below those that the system gives to outgoing
-    connections: a broker that is down for a while finds its own free again."""
-    ports = []
-    with contextlib.ExitStack() as held:
-        for port in random.sample(range(20000, 32000), 200):
-            probe = held.enter_context(socket.socket())
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            ports.append(port)
-            if len(ports) == count:
-                return ports
-    raise AssertionError("no free loopback ports between 20000 and 32000")
 
 
 def answers(port, timeout=1.0):

@@ -9,6 +9,7 @@ import sys
 import pytest
 from pyarrow import flight
 
+from harness.ports import free_ports
 from harness.processes import Program
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -69,6 +70,9 @@ def start(kind, *files, url="0", backend="mock", scope_map=None, faults=None, op
           env=None):
     """Starts `carryall serve` or the stock `arrakis-server` on a free loopback port (or at
     `url`) and waits until it answers. `faults`: (mode, interval, value or None)."""
+    if kind == "stock" and url == "0":
+        # The port that gRPC picks may be that of another server, which then gets half the calls.
+        url = f"127.0.0.1:{free_ports(1)[0]}"
     options = ["-u", url, *options]
     if scope_map is not None:
         options += ["--scope-map", scope_map]

@@ -15,7 +15,8 @@ from pyarrow import flight
 
 from harness import clients, wire
 from harness.clients import Failed
-from harness.kafka import Broker, free_ports
+from harness.kafka import Broker
+from harness.ports import free_ports
 from harness.sites import STRIDE, Site, settled
 
 pytestmark = pytest.mark.timeout(300)

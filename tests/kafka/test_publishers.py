@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness import wire
-from harness.kafka import free_ports
+from harness.ports import free_ports
 from harness.sites import STRIDE
 from harness.topics import Topics, rows
 

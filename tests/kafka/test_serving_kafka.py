@@ -6,7 +6,8 @@ import arrakis
 import pytest
 
 from harness import servers, wire
-from harness.kafka import Broker, free_ports
+from harness.kafka import Broker
+from harness.ports import free_ports
 from harness.processes import run
 from harness.sites import Site
 from harness.topics import Topics
