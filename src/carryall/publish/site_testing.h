@@ -90,18 +90,8 @@ class Site {
   Result<flight::StreamPtr> Get(const std::string& ticket) {
     ARROW_ASSIGN_OR_RAISE(const auto request, wire::ParseRequest(ticket));
     if (request.type == wire::RequestType::kPublish) {
-      const auto keys = std::make_shared<arrow::StringBuilder>();
-      const auto values = std::make_shared<arrow::StringBuilder>();
-      arrow::MapBuilder builder(arrow::default_memory_pool(), keys, values);
-      ARROW_RETURN_NOT_OK(builder.Append());
-      for (const auto& [key, value] : properties) {
-        ARROW_RETURN_NOT_OK(keys->Append(key));
-        ARROW_RETURN_NOT_OK(values->Append(value));
-      }
-      ARROW_ASSIGN_OR_RAISE(auto column, builder.Finish());
-      return flight::StreamOf(
-          wire::PublishSchema(),
-          {arrow::RecordBatch::Make(wire::PublishSchema(), 1, {std::move(column)})});
+      ARROW_ASSIGN_OR_RAISE(auto batch, wire::EncodeProperties(properties));
+      return flight::StreamOf(wire::PublishSchema(), {std::move(batch)});
     }
     ARROW_ASSIGN_OR_RAISE(auto rows, wire::EncodeMetadata(channels_));
     return flight::StreamOf(wire::MetadataSchema(), std::move(rows));
