@@ -11,11 +11,13 @@
 namespace carryall::backend::mock {
 namespace {
 
-/// What the files said at one moment. Immutable.
+/// What the files said at one moment. Immutable, but for what streams share of its
+/// samples.
 struct Snapshot {
   std::shared_ptr<const metadata::Catalogue> catalogue;
   /// By name and replay id ("" for none), as the catalogue's keys.
   std::unordered_map<std::string, std::unique_ptr<const Generator>> generators;
+  mutable SharedSamples shared;
 };
 
 std::string Key(const Channel& channel) {
@@ -84,6 +86,7 @@ class MockBackend final : public Backend {
     stream.seed = options_.seed;
     stream.clock = options_.clock;
     stream.place = rota_->Take();
+    stream.shared = &snapshot->shared;
     ARROW_ASSIGN_OR_RAISE(auto source, MakeMockSource(std::move(stream)));
     return std::make_unique<PinnedSource>(snapshot, std::move(source));
   }

@@ -129,27 +129,48 @@ class MockSource final : public BlockSource {
     return std::ranges::all_of(stream_.request.channels->channels(), whole) ? *last : end;
   }
 
+  /// The samples of [next_, end), channel after channel. Those of the present may be
+  /// shared with other streams.
+  Result<std::shared_ptr<arrow::Buffer>> Samples(GpsTime end) const {
+    const auto& channels = stream_.request.channels->channels();
+    int64_t bytes = 0;
+    for (const Channel& channel : channels) {
+      bytes += Padded(channel.sample_rate.SamplesIn(end - next_) *
+                      ByteWidth(channel.data_type));
+    }
+    const auto make =
+        [&](arrow::MemoryPool* pool) -> Result<std::shared_ptr<arrow::Buffer>> {
+      ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> memory,
+                            arrow::AllocateBuffer(bytes, kAlignment, pool));
+      uint8_t* out = memory->mutable_data();
+      for (size_t i = 0; i < channels.size(); ++i) {
+        stream_.generators[i]->Fill(next_, end, stride_, out);
+        out += Padded(channels[i].sample_rate.SamplesIn(end - next_) *
+                      ByteWidth(channels[i].data_type));
+      }
+      return memory;
+    };
+    const bool present = end > stream_.clock->Now() - stride_;
+    if (stream_.shared == nullptr || !present || bytes > SharedSamples::kMostBytes) {
+      return make(stream_.request.pool);
+    }
+    return stream_.shared->Get({stream_.generators, next_, end},
+                               [&] { return make(arrow::default_memory_pool()); });
+  }
+
   Result<SeriesBlock> MakeBlock() const {
     const GpsTime end = EndOfBlock();
     const Duration duration = end - next_;
     const auto& channels = stream_.request.channels;
     if (Hits(FaultMode::kFullGaps)) return SeriesBlock::Gap(next_, duration, channels);
-    int64_t bytes = 0;
-    for (const Channel& channel : channels->channels()) {
-      bytes +=
-          Padded(channel.sample_rate.SamplesIn(duration) * ByteWidth(channel.data_type));
-    }
-    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> memory,
-                          arrow::AllocateBuffer(bytes, kAlignment, stream_.request.pool));
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> memory, Samples(end));
     std::vector<SampleView> views;
     views.reserve(channels->size());
-    uint8_t* out = memory->mutable_data();
-    for (size_t i = 0; i < channels->size(); ++i) {
-      const Channel& channel = (*channels)[i];
+    const uint8_t* samples = memory->data();
+    for (const Channel& channel : channels->channels()) {
       const int64_t count = channel.sample_rate.SamplesIn(duration);
-      stream_.generators[i]->Fill(next_, end, stride_, out);
-      views.push_back(SampleView{out, nullptr, 0, count, channel.data_type});
-      out += Padded(count * ByteWidth(channel.data_type));
+      views.push_back(SampleView{samples, nullptr, 0, count, channel.data_type});
+      samples += Padded(count * ByteWidth(channel.data_type));
     }
     std::vector<MemoryOwner> owners{std::move(memory)};
     if (Hits(FaultMode::kPartialGaps)) ARROW_RETURN_NOT_OK(MaskSome(&views, &owners));

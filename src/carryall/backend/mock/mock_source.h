@@ -7,6 +7,7 @@
 #include "carryall/backend/mock/faults.h"
 #include "carryall/backend/mock/generator.h"
 #include "carryall/backend/mock/rota.h"
+#include "carryall/backend/mock/shared_samples.h"
 
 namespace carryall::backend::mock {
 
@@ -18,6 +19,7 @@ struct MockStream {
   Faults faults;
   uint64_t seed = 0;
   std::unique_ptr<Rota::Place> place;  ///< none: every block goes at its time
+  SharedSamples* shared = nullptr;     ///< of these generators; none: nothing is shared
   const Clock* clock = &Clock::System();
 };
 

@@ -6,6 +6,7 @@
 
 #include "carryall/backend/mock/mock_backend.h"
 #include "carryall/backend/mock/rota.h"
+#include "carryall/backend/mock/shared_samples.h"
 
 namespace carryall::backend::mock {
 namespace {
@@ -303,6 +304,58 @@ TEST_F(MockSource, MemoryComesFromTheStreamsPool) {
   EXPECT_EQ(pool.total_bytes_allocated(), 4 * 1024 * 8);
   source.reset();
   EXPECT_EQ(pool.bytes_allocated(), 0);
+}
+
+TEST_F(MockSource, LiveStreamsOfTheSameChannelsShareTheirSamples) {
+  clock_.Set(kStart);
+  const auto first = Open({"X1:CNF-CHAN_B"}, std::nullopt, std::nullopt);
+  const auto second = Open({"X1:CNF-CHAN_B"}, std::nullopt, std::nullopt);
+  const auto other = Open({"X1:CNF-CHAN_B", "X1:CNF-FLAG"}, std::nullopt, std::nullopt);
+  const auto past = Open({"X1:CNF-CHAN_B"}, kStart - kStride * 9, kStart);
+  clock_.Set(kStart + Rota::kStep * 3);
+  const auto own = Drain(past.get());
+  for (int n = 0; n < 9; ++n) {
+    const auto a = Drain(first.get()), b = Drain(second.get()), c = Drain(other.get());
+    ASSERT_EQ(std::vector({a.size(), b.size(), c.size()}), std::vector<size_t>(3, 1))
+        << n;
+    EXPECT_EQ(a[0].view(0).values, b[0].view(0).values);
+    EXPECT_NE(a[0].view(0).values, c[0].view(0).values);
+    const auto alone = Open({"X1:CNF-CHAN_B"}, a[0].time(), a[0].end());
+    clock_.Set(kStart + kStride * 100);
+    const auto late = Drain(alone.get());
+    EXPECT_NE(a[0].view(0).values, late[0].view(0).values) << "the past is not shared";
+    const auto bytes = static_cast<size_t>(a[0].view(0).length) * 8;
+    EXPECT_EQ(std::memcmp(a[0].view(0).values, late[0].view(0).values, bytes), 0);
+    EXPECT_EQ(std::memcmp(a[0].view(0).values, c[0].view(0).values, bytes), 0);
+    clock_.Set(kStart + kStride * (n + 1) + Rota::kStep * 3);
+  }
+  EXPECT_EQ(own.size(), 9);
+}
+
+TEST(SharedSamples, AnErrorIsNotKeptAndOldBlocksGo) {
+  SharedSamples shared;
+  const auto key = [](int64_t n) {
+    return SharedSamples::Key{
+        {nullptr}, kStart + kStride * n, kStart + kStride * (n + 1)};
+  };
+  const auto fail = [] {
+    return Result<std::shared_ptr<arrow::Buffer>>(
+        Error(ErrorKind::kResourceExhausted, "no memory"));
+  };
+  int made = 0;
+  const auto make = [&]() -> Result<std::shared_ptr<arrow::Buffer>> {
+    ++made;
+    return arrow::Buffer::FromString("x");
+  };
+  EXPECT_FALSE(shared.Get(key(0), fail).ok());
+  const std::weak_ptr<arrow::Buffer> first = shared.Get(key(0), make).ValueOrDie();
+  EXPECT_TRUE(shared.Get(key(0), make).ok());
+  EXPECT_EQ(made, 1);
+  for (size_t n = 1; n <= SharedSamples::kMostBlocks; ++n) {
+    EXPECT_FALSE(first.expired()) << n;
+    EXPECT_TRUE(shared.Get(key(static_cast<int64_t>(n)), make).ok());
+  }
+  EXPECT_TRUE(first.expired());
 }
 
 TEST_F(MockSource, LiveStreamsTakeTurnsWithinAStride) {
