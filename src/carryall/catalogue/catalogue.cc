@@ -15,17 +15,14 @@ Result<std::unique_ptr<Catalogue>> Catalogue::Open(const std::string& path,
 Status Catalogue::Load(const std::string& path) {
   ARROW_ASSIGN_OR_RAISE(StoreContents contents, store_->Load());
   partitions_ = std::move(contents.partitions);
-  const std::string* last = nullptr;
-  for (const Channel& channel : contents.channels) {
-    const std::string_view domain = ParseChannelName(channel.name)->domain;
-    if (last == nullptr || *last != domain) {
-      last = &*domains_.insert(std::string(domain)).first;
-    }
-  }
   publishers_ = std::make_shared<const Publishers>(std::move(contents.publishers));
   const Status made = Snapshot::Make(std::move(contents.channels)).Value(&snapshot_);
-  if (made.ok()) return made;
-  return Error(ErrorKind::kCorrupt, "catalogue is damaged: {}: {}", made.message(), path);
+  if (!made.ok()) {
+    return Error(ErrorKind::kCorrupt, "catalogue is damaged: {}: {}", made.message(),
+                 path);
+  }
+  for (const auto& [domain, subsystems] : snapshot_->scopes()) domains_.insert(domain);
+  return Status::OK();
 }
 
 std::shared_ptr<const Snapshot> Catalogue::snapshot() const {

@@ -13,12 +13,11 @@ using metadata::RowFilter;
 ChannelIndex::ChannelIndex(std::vector<Entry> entries) : entries_(std::move(entries)) {
   size_t bytes = 0;
   for (const Entry& entry : entries_) bytes += entry->name.size();
-  names_.reserve(bytes);
-  name_ends_.reserve(entries_.size());
+  names_.Reserve(entries_.size(), bytes);
   rows_.reserve(entries_.size());
   for (const Entry& entry : entries_) {
-    names_.append(entry->name);
-    name_ends_.push_back(names_.size());
+    if (names_.size() % kLandmark == 0) landmarks_.Add(entry->name);
+    names_.Add(entry->name);
     rows_.push_back(ChannelRow::Of(*entry, &publishers_, &replays_));
   }
 }
@@ -49,22 +48,15 @@ Result<std::vector<ChannelIndex::Entry>> ChannelIndex::Sort(
 }
 
 size_t ChannelIndex::LowerBound(std::string_view text) const {
-  size_t begin = 0, count = size();
-  while (count > 0) {
-    const size_t half = count / 2;
-    if (name(begin + half) < text) {
-      begin += half + 1;
-      count -= half + 1;
-    } else {
-      count = half;
-    }
-  }
-  return begin;
+  const size_t next = landmarks_.LowerBound(text, {0, landmarks_.size()});
+  // The landmark before that one is before `text`.
+  const size_t begin = next == 0 ? 0 : (next - 1) * kLandmark + 1;
+  return names_.LowerBound(text, {begin, std::min(next * kLandmark, size())});
 }
 
 std::optional<size_t> ChannelIndex::Find(const ChannelKey& key) const {
   for (size_t i = LowerBound(key.name); i < size() && name(i) == key.name; ++i) {
-    if (ChannelKey::Of(*entries_[i]) == key) return i;
+    if (entries_[i]->replay_id == key.replay_id) return i;
   }
   return std::nullopt;
 }
@@ -77,25 +69,26 @@ ChannelIndex::Range ChannelIndex::RangeOf(const NamePattern& pattern) const {
 
 size_t ChannelIndex::NextWith(const std::string& text, Range range) const {
   if (range.first >= range.second) return range.second;
-  const char* const end = names_.data() + name_ends_[range.second - 1];
+  const std::vector<size_t>& ends = names_.ends();
+  const char* const end = names_.text().data() + ends[range.second - 1];
   const char* at = name(range.first).data();
   while (true) {
     at = static_cast<const char*>(
         memmem(at, static_cast<size_t>(end - at), text.data(), text.size()));
     if (at == nullptr) return range.second;
-    const size_t offset = static_cast<size_t>(at - names_.data());
+    const size_t offset = static_cast<size_t>(at - names_.text().data());
     // Where matches are dense, the name is near.
     size_t step = 1, low = range.first;
-    while (low + step < range.second && name_ends_[low + step] <= offset) {
+    while (low + step < range.second && ends[low + step] <= offset) {
       low += step;
       step *= 2;
     }
-    const auto first = name_ends_.begin() + static_cast<ptrdiff_t>(low);
-    const auto last = name_ends_.begin() +
-                      static_cast<ptrdiff_t>(std::min(low + step + 1, range.second));
+    const auto first = ends.begin() + static_cast<ptrdiff_t>(low);
+    const auto last =
+        ends.begin() + static_cast<ptrdiff_t>(std::min(low + step + 1, range.second));
     const size_t i =
-        static_cast<size_t>(std::upper_bound(first, last, offset) - name_ends_.begin());
-    if (offset + text.size() <= name_ends_[i]) return i;
+        static_cast<size_t>(std::upper_bound(first, last, offset) - ends.begin());
+    if (offset + text.size() <= ends[i]) return i;
     ++at;  // from the end of one name into the next
     range.first = i;
   }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "carryall/catalogue/name_list.h"
 #include "carryall/metadata/channel_match.h"
 
 namespace carryall::catalogue {
@@ -26,7 +27,7 @@ struct ChannelKey {
 class ChannelIndex {
  public:
   using Entry = std::shared_ptr<const Channel>;
-  using Range = std::pair<size_t, size_t>;  ///< positions [first, second)
+  using Range = NameList::Range;  ///< positions [first, second)
 
   /// Puts channels into the order of their keys. kInvalidArgument naming one that comes
   /// twice.
@@ -37,10 +38,7 @@ class ChannelIndex {
   size_t size() const { return entries_.size(); }
   const std::vector<Entry>& entries() const { return entries_; }
   const Channel& operator[](size_t i) const { return *entries_[i]; }
-  std::string_view name(size_t i) const {
-    const size_t begin = i == 0 ? 0 : name_ends_[i - 1];
-    return std::string_view(names_).substr(begin, name_ends_[i] - begin);
-  }
+  std::string_view name(size_t i) const { return names_[i]; }
   /// Position of the first name that is not before `name`.
   size_t LowerBound(std::string_view name) const;
   std::optional<size_t> Find(const ChannelKey& key) const;
@@ -55,13 +53,15 @@ class ChannelIndex {
                 Range range, std::vector<uint32_t>* out) const;
 
  private:
+  static constexpr size_t kLandmark = 64;
+
   // The first position in `range` whose name has the text of the pattern in it, or its
   // end.
   size_t NextWith(const std::string& text, Range range) const;
 
   std::vector<Entry> entries_;
-  std::string names_;
-  std::vector<size_t> name_ends_;  // where each name ends in names_
+  NameList names_;
+  NameList landmarks_;  // every kLandmark-th name: what a search touches stays in a cache
   std::vector<metadata::ChannelRow> rows_;
   metadata::Interner publishers_, replays_;
 };

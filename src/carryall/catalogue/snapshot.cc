@@ -28,6 +28,15 @@ bool Before(const Entry& a, const Entry& b) {
   return ChannelKey::Of(*a) < ChannelKey::Of(*b);
 }
 
+// Whether a name is of the domain and subsystem that `scope` names. May say no of a name
+// with more colons.
+bool IsOfScope(std::string_view name, std::string_view scope) {
+  if (!name.starts_with(scope)) return false;
+  const std::string_view rest = name.substr(scope.size());
+  return (rest.empty() || rest[0] == '-' || rest[0] == '_') &&
+         rest.find(':') == std::string_view::npos;
+}
+
 size_t HiddenIn(const std::vector<uint32_t>& hidden, Range range) {
   const auto begin = std::lower_bound(hidden.begin(), hidden.end(), range.first);
   return static_cast<size_t>(std::lower_bound(begin, hidden.end(), range.second) - begin);
@@ -289,22 +298,20 @@ const std::map<std::string, std::set<std::string>>& Snapshot::scopes() const {
 void Snapshot::CollectScopes() const {
   const auto collect = [this](const ChannelIndex& index,
                               const std::vector<uint32_t>& hidden) {
-    std::string_view domain, subsystem;  // of the last name: neighbours mostly share them
+    std::string_view
+        scope;  // "domain:subsystem" of the last name: neighbours mostly share it
     auto next = hidden.begin();
     for (size_t i = 0; i < index.size(); ++i) {
       if (next != hidden.end() && *next == i) {
         ++next;
         continue;
       }
-      const Result<ChannelNameParts> parts = ParseChannelName(index.name(i));
+      const std::string_view name = index.name(i);
+      if (!scope.empty() && IsOfScope(name, scope)) continue;
+      const Result<ChannelNameParts> parts = ParseChannelName(name);
       if (!parts.ok()) continue;
-      if (domain.data() != nullptr && parts->domain == domain &&
-          parts->subsystem == subsystem) {
-        continue;
-      }
-      domain = parts->domain;
-      subsystem = parts->subsystem;
-      scopes_[std::string(domain)].insert(std::string(subsystem));
+      scope = name.substr(0, parts->domain.size() + 1 + parts->subsystem.size());
+      scopes_[std::string(parts->domain)].insert(std::string(parts->subsystem));
     }
   };
   collect(*base_, hidden_);

@@ -84,11 +84,14 @@ class Loader {
     }
     ARROW_ASSIGN_OR_RAISE(
         Statement middle,
-        database_->Prepare("SELECT name FROM channels ORDER BY name LIMIT 1 OFFSET ?"));
+        database_->Prepare(
+            "SELECT name, publisher FROM channels ORDER BY name, publisher "
+            "LIMIT 1 OFFSET ?"));
     ARROW_ASSIGN_OR_RAISE(const bool there, middle.Bind(1, count / 2).Next());
     const std::string split(there ? middle.Text(0) : "");
-    ARROW_ASSIGN_OR_RAISE(const int64_t lower, CountBefore(split));
-    return ReadBoth(split, static_cast<size_t>(lower));
+    ARROW_ASSIGN_OR_RAISE(const int64_t same,
+                          SameBefore(split, there ? middle.Int(1) : 0));
+    return ReadBoth(split, static_cast<size_t>(std::max<int64_t>(count / 2 - same, 0)));
   }
 
   StoreContents contents;
@@ -205,14 +208,16 @@ class Loader {
     DataType type_ = DataType::kFloat64;
   };
 
-  Result<int64_t> CountBefore(const std::string& name) {
+  // The rows of a name before that of a publisher.
+  Result<int64_t> SameBefore(const std::string& name, int64_t publisher) {
     ARROW_ASSIGN_OR_RAISE(
         Statement before,
-        database_->Prepare("SELECT count(*) FROM channels WHERE name < ?"));
-    ARROW_ASSIGN_OR_RAISE(const bool there,
-                          before.Bind(1, std::string_view(name)).Next());
-    const int64_t count = there ? before.Int(0) : 0;
-    return std::clamp<int64_t>(count, 0, static_cast<int64_t>(contents.channels.size()));
+        database_->Prepare(
+            "SELECT count(*) FROM channels WHERE name = ? AND publisher < ?"));
+    ARROW_ASSIGN_OR_RAISE(
+        const bool there,
+        before.Bind(1, std::string_view(name)).Bind(2, publisher).Next());
+    return there ? before.Int(0) : 0;
   }
 
   // Reads the names before `split`, of which there are `count`, beside the others.
