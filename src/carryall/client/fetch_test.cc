@@ -401,7 +401,8 @@ TEST_F(FetchTest, DescriptionsThatComeWithThePlanAreNotAskedForAgain) {
   wire::StreamArgs both;
   both.channels = {"X1:A", "X1:B"};
   const auto channels = platform_.Set(both)->channels();
-  platform_.server().plan_metadata = *wire::FormatDescription(channels);
+  platform_.server().plan_metadata =
+      *wire::FormatDescription({&channels[0], &channels[1]});
   const auto block = Fetch({"X1:B", "X1:A", "X1:B"}, Span(10, 12));
   ASSERT_TRUE(block.ok()) << block.status();
   EXPECT_EQ(block->channels()->channels().at(0).name, "X1:B");
@@ -410,7 +411,7 @@ TEST_F(FetchTest, DescriptionsThatComeWithThePlanAreNotAskedForAgain) {
 
   // Not all of them, or no description at all.
   for (const std::string& bad :
-       {*wire::FormatDescription({channels[0]}), std::string("nonsense")}) {
+       {*wire::FormatDescription({&channels[0]}), std::string("nonsense")}) {
     described = 0;
     platform_.server().plan_metadata = bad;
     EXPECT_TRUE(Fetch({"X1:A", "X1:B"}, Span(10, 12)).ok());

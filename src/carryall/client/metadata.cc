@@ -5,6 +5,8 @@
 
 #include "carryall/client/batch_inbox.h"
 #include "carryall/flight/upload.h"
+#include "carryall/wire/accept.h"
+#include "carryall/wire/description.h"
 #include "carryall/wire/schemas.h"
 
 namespace carryall::client {
@@ -119,31 +121,49 @@ Result<std::vector<Channel>> Describe(const Session& session,
   if (args.channels.empty()) {
     return Error(ErrorKind::kInvalidArgument, "no channels were asked for");
   }
-  wire::DescribeArgs unique = args;
-  unique.channels.clear();
-  std::unordered_map<std::string, size_t> places;
+  wire::DescribeArgs unique{{}, args.time, args.replay_id};
+  std::unordered_map<std::string_view, size_t> places;
+  places.reserve(args.channels.size());
+  unique.channels.reserve(args.channels.size());
   for (const std::string& name : args.channels) {
     if (places.emplace(name, unique.channels.size()).second) {
       unique.channels.push_back(name);
     }
   }
-  ARROW_ASSIGN_OR_RAISE(const auto endpoints,
-                        session.Plan({wire::RequestType::kDescribe, unique, std::nullopt},
-                                     headers, context));
   std::vector<std::optional<Channel>> found(unique.channels.size());
-  const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
-    ARROW_ASSIGN_OR_RAISE(auto channels, wire::DecodeMetadata(batch));
+  size_t left = found.size();
+  const auto take = [&](std::vector<Channel> channels) {
     for (Channel& channel : channels) {
       const auto place = places.find(channel.name);
       if (place == places.end() || found[place->second]) continue;
       found[place->second] = std::move(channel);
+      --left;
     }
+  };
+  flight::Headers plan_headers = headers;
+  if (session.describes()) {
+    plan_headers.emplace_back(wire::kAcceptHeader,
+                              wire::FormatAccept({.describe = true}));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto pending, session.StartPlan({wire::RequestType::kDescribe,
+                                                         unique, std::nullopt},
+                                                        plan_headers));
+  ARROW_ASSIGN_OR_RAISE(const auto endpoints, pending.Wait(context));
+  if (auto came = wire::ReadDescription(pending.metadata()); came.ok()) {
+    take(*std::move(came));
+  }
+  const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
+    ARROW_ASSIGN_OR_RAISE(auto channels, wire::DecodeMetadata(batch));
+    take(std::move(channels));
     return true;
   };
-  ARROW_RETURN_NOT_OK(ReadAll(session, endpoints,
-                              "description of " + NameSome(unique.channels), headers,
-                              /*can_resume=*/true, on_batch, context));
+  if (left > 0) {
+    ARROW_RETURN_NOT_OK(ReadAll(session, endpoints,
+                                "description of " + NameSome(unique.channels), headers,
+                                /*can_resume=*/true, on_batch, context));
+  }
   std::vector<Channel> described;
+  described.reserve(found.size());
   std::vector<std::string> missing;
   for (size_t i = 0; i < found.size(); ++i) {
     if (found[i]) {

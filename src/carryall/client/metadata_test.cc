@@ -126,6 +126,27 @@ TEST_F(MetadataTest, DescribeAnswersInTheOrderAskedForAndEachOnce) {
   EXPECT_EQ(channels[1], SomeChannels()[0]);
 }
 
+TEST_F(MetadataTest, WhatCameWithThePlanIsNotReadAgain) {
+  const Channel a = SomeChannels()[0];
+  int read = 0;
+  platform_.metadata = [&](const wire::Request&) -> Result<StreamPtr> {
+    ++read;
+    return Error(ErrorKind::kUnavailable, "nobody is to ask");
+  };
+  wire::DescribeArgs args;
+  args.channels = {"X1:A"};
+  platform_.server().plan_metadata = *wire::FormatDescription({&a});
+  EXPECT_EQ(*client_->Describe(args), std::vector<Channel>{a});
+  EXPECT_EQ(read, 0);
+  // What did not come is.
+  args.channels = {"X1:A", "X1:SLOW"};
+  EXPECT_THAT(client_->Describe(args).status().message(), HasSubstr("nobody is to ask"));
+  EXPECT_EQ(read, 1);
+  platform_.server().plan_metadata = "nonsense";
+  EXPECT_FALSE(client_->Describe(args).ok());
+  EXPECT_EQ(read, 2);
+}
+
 // Q4: what vanished from the plan is reported.
 TEST_F(MetadataTest, DescribeNamesTheChannelsThatNoServerDescribes) {
   wire::DescribeArgs args;

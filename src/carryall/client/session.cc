@@ -57,9 +57,9 @@ Result<std::vector<Endpoint>> Session::PendingPlan::Wait(const CallContext& cont
                  session_->url(), planned.size(), kMaxEndpoints);
   }
   metadata_ = (*info)->app_metadata();
-  if (type_ == wire::RequestType::kStream && metadata_.empty()) {
-    session_->describes_.store(false);
-  }
+  const bool describes =
+      type_ == wire::RequestType::kStream || type_ == wire::RequestType::kDescribe;
+  if (describes && metadata_.empty()) session_->describes_.store(false);
   std::vector<Endpoint> endpoints;
   for (const auto& endpoint : planned) {
     ARROW_ASSIGN_OR_RAISE(

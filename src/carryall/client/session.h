@@ -61,8 +61,8 @@ class Session {
     std::unique_ptr<flight::Connection::PendingInfo> info_;
   };
 
-  /// Whether the initial server may send descriptions with the plan of a stream: it did
-  /// not answer without them so far.
+  /// Whether the initial server may send descriptions with a plan that asks for them: it
+  /// did not answer without them so far.
   bool describes() const { return describes_.load(); }
 
   /// Asks the initial server for the plan of a request.

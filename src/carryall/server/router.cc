@@ -120,17 +120,19 @@ Result<std::vector<PlannedEndpoint>> Router::PlanChannels(
   std::vector<std::string> under_replay, raw;
   std::vector<std::string_view> unclaimed, elsewhere;
   std::unordered_set<std::string_view> seen;
-  for (const std::string& channel : ChannelsOf(request)) {
+  const std::vector<std::string>& asked = ChannelsOf(request);
+  seen.reserve(asked.size());
+  raw.reserve(asked.size());
+  for (const std::string& channel : asked) {
     if (!seen.insert(channel).second) continue;
-    if (anyone_.Of(channel) == Claim::kNone) {
-      unclaimed.push_back(channel);
-    } else if (view != nullptr && view->narrows &&
-               view->claims.Of(channel) != Claim::kNone) {
+    if (view != nullptr && view->narrows && view->claims.Of(channel) != Claim::kNone) {
       under_replay.push_back(channel);
     } else if (raw_.Of(channel) != Claim::kNone) {
       raw.push_back(channel);
-    } else {
+    } else if (anyone_.Of(channel) != Claim::kNone) {
       elsewhere.push_back(channel);
+    } else {
+      unclaimed.push_back(channel);
     }
   }
   if (!unclaimed.empty()) return ChannelsUnavailable(unclaimed);

@@ -127,14 +127,23 @@ Result<FlightService::Info> FlightService::Plan(const Request& request,
     endpoints = parts_.routers->router()->Plan(request, parts_.clock->Now());
   }
   ARROW_RETURN_NOT_OK(endpoints.status());
+  std::string description;
   if (request.type != RequestType::kStream) {
+    if (accept.describe && request.type == RequestType::kDescribe) {
+      const auto catalogue = parts_.backend->catalogue();
+      const wire::DescribeArgs& args = request.describe();
+      ARROW_ASSIGN_OR_RAISE(const auto found,
+                            Lookup(*catalogue, args.channels, args.replay_id));
+      ARROW_ASSIGN_OR_RAISE(description, wire::FormatDescription(found));
+    }
     ARROW_ASSIGN_OR_RAISE(const auto schema, SchemaOf(request, codec::Form::kColumn));
-    return MakePlan(*schema, command, *endpoints);
+    return MakePlan(*schema, command, *endpoints, std::move(description));
   }
   ARROW_ASSIGN_OR_RAISE(const auto channels, ChannelsOf(request.stream()));
-  std::string description;
   if (accept.describe) {
-    ARROW_ASSIGN_OR_RAISE(description, wire::FormatDescription(channels->channels()));
+    std::vector<const Channel*> described;
+    for (const Channel& channel : channels->channels()) described.push_back(&channel);
+    ARROW_ASSIGN_OR_RAISE(description, wire::FormatDescription(described));
   }
   return MakePlan(*codec::StreamSchema(*channels, FormOf(accept.form)), command,
                   *endpoints, std::move(description));

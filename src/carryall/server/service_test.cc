@@ -222,6 +222,29 @@ TEST_F(ServiceTest, DescribesWithThePlanOfAStreamWhereAsked) {
               ElementsAre("time", "id", "data"));
 }
 
+TEST_F(ServiceTest, AnswersADescribeWithItsPlanWhereAsked) {
+  Start();
+  wire::DescribeArgs args;
+  args.channels = {"X1:CNF-B", "X1:CNF-A"};
+  const auto command = [](wire::DescribeArgs asked) {
+    return af::FlightDescriptor::Command(wire::SerializeRequest(
+        {wire::RequestType::kDescribe, std::move(asked), std::nullopt}));
+  };
+  EXPECT_EQ((*client_->GetFlightInfo(Options(), command(args)))->app_metadata(), "");
+  auto options = Options();
+  options.headers.emplace_back("x-carryall-accept", "describe=yes");
+  const auto info = *client_->GetFlightInfo(options, command(args));
+  const auto channels = wire::ReadDescription(info->app_metadata());
+  ASSERT_TRUE(channels.ok()) << channels.status();
+  ASSERT_EQ(channels->size(), 2u);
+  EXPECT_EQ((*channels)[0].name, "X1:CNF-B");
+  EXPECT_EQ((*Read(info->endpoints()[0].ticket.ticket))->num_rows(), 2);
+
+  args.channels.push_back("X1:CNF-NONE");
+  const auto refused = client_->GetFlightInfo(options, command(args)).status();
+  EXPECT_THAT(refused.message(), HasSubstr("X1:CNF-NONE"));
+}
+
 TEST_F(ServiceTest, RefusesToSharePorts) {
   Start();
   ServerOptions options;

@@ -29,7 +29,7 @@ struct Accept {
   int64_t rows = 1;  ///< strides a batch may span, 1..kMaxAcceptRows
   Form form = Form::kColumn;
   Codec codec = Codec::kNone;
-  bool describe = false;  ///< the channels, with the plan of a stream
+  bool describe = false;  ///< the channels, with a plan that is for some
   /// How long after its end a stride may be late before it is a gap; nothing: as
   /// declared.
   std::optional<Duration> latency = {};

@@ -29,12 +29,17 @@ Result<std::vector<Channel>> ReadAll(const std::shared_ptr<arrow::Buffer>& bytes
 
 }  // namespace
 
-Result<std::string> FormatDescription(const std::vector<Channel>& channels) {
-  ARROW_ASSIGN_OR_RAISE(const auto batches, EncodeMetadata(channels));
+Result<std::string> FormatDescription(const std::vector<const Channel*>& channels) {
   ARROW_ASSIGN_OR_RAISE(const auto sink, arrow::io::BufferOutputStream::Create());
   ARROW_ASSIGN_OR_RAISE(const auto writer,
                         arrow::ipc::MakeStreamWriter(sink, MetadataSchema()));
-  for (const auto& batch : batches) ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));
+  const auto rows = MetadataBuilder::Make();
+  for (size_t i = 0; i < channels.size(); ++i) {
+    ARROW_RETURN_NOT_OK(rows->Append(*channels[i]));
+    if (rows->rows() < kMetadataBatchRows && i + 1 < channels.size()) continue;
+    ARROW_ASSIGN_OR_RAISE(const auto batch, rows->Finish());
+    ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));
+  }
   ARROW_RETURN_NOT_OK(writer->Close());
   ARROW_ASSIGN_OR_RAISE(const auto bytes, sink->Finish());
   return bytes->ToString();

@@ -10,7 +10,7 @@ namespace carryall::wire {
 
 /// Channels as the `app_metadata` of a plan (docs/wire.md, "Descriptions with the plan"):
 /// an Arrow IPC stream of MetadataSchema().
-Result<std::string> FormatDescription(const std::vector<Channel>& channels);
+Result<std::string> FormatDescription(const std::vector<const Channel*>& channels);
 /// kCorrupt if it is anything else.
 Result<std::vector<Channel>> ReadDescription(std::string_view bytes);
 

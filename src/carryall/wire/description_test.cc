@@ -17,7 +17,9 @@ Channel Make(const std::string& name) {
 TEST(Description, ComesBackWhole) {
   std::vector<Channel> channels;
   for (int i = 0; i < 2500; ++i) channels.push_back(Make(fmt::format("X1:DSC-{}", i)));
-  const std::string bytes = FormatDescription(channels).ValueOrDie();
+  std::vector<const Channel*> described;
+  for (const Channel& channel : channels) described.push_back(&channel);
+  const std::string bytes = FormatDescription(described).ValueOrDie();
   const auto back = ReadDescription(bytes).ValueOrDie();
   ASSERT_EQ(back.size(), channels.size());
   for (size_t i = 0; i < back.size(); ++i) EXPECT_EQ(back[i], channels[i]) << i;
@@ -28,7 +30,8 @@ TEST(Description, ComesBackWhole) {
 }
 
 TEST(Description, AnythingElseIsCorrupt) {
-  const std::string bytes = FormatDescription({Make("X1:DSC-A")}).ValueOrDie();
+  const Channel channel = Make("X1:DSC-A");
+  const std::string bytes = FormatDescription({&channel}).ValueOrDie();
   EXPECT_EQ(KindOf(ReadDescription("").status()), ErrorKind::kCorrupt);
   EXPECT_EQ(KindOf(ReadDescription("nonsense").status()), ErrorKind::kCorrupt);
   for (size_t size = 1; size < bytes.size() - 8; ++size) {
