@@ -152,8 +152,7 @@ PyObject* GetEnd(PyObject* self, void*) {
 }
 PyObject* GetData(PyObject* self, void*) { return MakeData(AsBlock(self)); }
 PyObject* GetChannels(PyObject* self, void*) {
-  PyObject* channels = ChannelsByName(AsBlock(self)->layout);
-  return channels == nullptr ? nullptr : PyDictProxy_New(channels);
+  return Py_XNewRef(ChannelsByName(AsBlock(self)->layout));
 }
 PyObject* GetHasGaps(PyObject* self, void*) {
   for (Py_ssize_t i = 0; i < AsBlock(self)->layout->size(); ++i) {

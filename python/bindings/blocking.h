@@ -38,7 +38,7 @@ auto Blocking(Call&& call) {
     return call();
   }();
   PassLogLines();
-  if (!StatusOf(result).ok()) Raise(StatusOf(result));
+  if (!StatusOf(result).ok()) RaiseOfCall(StatusOf(result));
   if (PyErr_Occurred()) throw nanobind::python_error();
   if constexpr (!std::is_same_v<decltype(result), Status>) return *std::move(result);
 }

@@ -5,15 +5,32 @@
 #include "carryall/wire/error_table.h"
 
 namespace carryall::python {
+namespace {
+
+PyObject* RaiseClass(Ref type, const Status& status) {
+  if (type) PyErr_SetString(type.get(), status.message().c_str());
+  return nullptr;
+}
+
+}  // namespace
 
 PyObject* Raise(const Status& status) {
   if (PyErr_Occurred()) return nullptr;
   const std::string name(wire::RowOf(status).python);
   const Ref module = Ref::Take(PyImport_ImportModule("carryall.errors"));
-  const Ref type =
-      Ref::Take(module ? PyObject_GetAttrString(module.get(), name.c_str()) : nullptr);
-  if (type) PyErr_SetString(type.get(), status.message().c_str());
-  return nullptr;
+  return RaiseClass(
+      Ref::Take(module ? PyObject_GetAttrString(module.get(), name.c_str()) : nullptr),
+      status);
+}
+
+PyObject* RaiseOfCall(const Status& status) {
+  if (PyErr_Occurred()) return nullptr;
+  const std::string name(wire::RowOf(status).python);
+  const Ref module = Ref::Take(PyImport_ImportModule("carryall.errors"));
+  return RaiseClass(
+      Ref::Take(module ? PyObject_CallMethod(module.get(), "raised", "s", name.c_str())
+                       : nullptr),
+      status);
 }
 
 Status AlreadySet() { return Error(ErrorKind::kInternal, "a Python exception is set"); }

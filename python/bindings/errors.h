@@ -9,6 +9,10 @@ namespace carryall::python {
 /// nullptr.
 PyObject* Raise(const Status& status);
 
+/// The same for what comes of a call to a server, whose exceptions are also those of the
+/// stock package.
+PyObject* RaiseOfCall(const Status& status);
+
 /// Raises with the kind's exception.
 template <typename... Args>
 PyObject* Raise(ErrorKind kind, fmt::format_string<Args...> format, Args&&... args) {

@@ -9,6 +9,7 @@ namespace {
 
 PyTypeObject* g_layout_type = nullptr;
 PyObject* g_channel_maker = nullptr;
+PyObject* g_channels_type = nullptr;
 
 int Traverse(PyObject* self, visitproc visit, void* arg) {
   auto* layout = reinterpret_cast<Layout*>(self);
@@ -138,6 +139,8 @@ bool InitLayouts() {
   return g_layout_type != nullptr;
 }
 
+void SetChannelsType(PyObject* type) { Py_XSETREF(g_channels_type, Py_NewRef(type)); }
+
 void SetChannelMaker(PyObject* maker) { Py_XSETREF(g_channel_maker, Py_NewRef(maker)); }
 
 Ref MakeLayout(Ref names, Ref channels, std::shared_ptr<const ChannelSet> set) {
@@ -226,7 +229,7 @@ PyObject* ChannelsOf(Layout* layout) {
 PyObject* ChannelsByName(Layout* layout) {
   if (layout->by_name != nullptr) return layout->by_name;
   PyObject* channels = ChannelsOf(layout);
-  Ref by_name = Ref::Take(channels ? PyDict_New() : nullptr);
+  Ref by_name = Ref::Take(channels ? PyObject_CallNoArgs(g_channels_type) : nullptr);
   if (!by_name) return nullptr;
   for (Py_ssize_t i = 0; i < layout->size(); ++i) {
     if (PyDict_SetItem(by_name.get(), PyTuple_GET_ITEM(layout->names, i),

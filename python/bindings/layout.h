@@ -25,6 +25,8 @@ bool InitLayouts();
 /// `maker(name, data_type, rate, publisher, partition_id, partition_index, stride,
 /// max_latency, replay_id)` makes the Channel of Python; called by carryall.channel.
 void SetChannelMaker(PyObject* maker);
+/// The subclass of dict that blocks give their channels in; called by carryall.block.
+void SetChannelsType(PyObject* type);
 
 /// A layout of Python's Channels; names must differ. Null with an exception set.
 Ref MakeLayout(Ref names, Ref channels, std::shared_ptr<const ChannelSet> set);

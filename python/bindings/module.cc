@@ -7,6 +7,7 @@
 #include "bindings/errors.h"
 #include "bindings/mask.h"
 #include "bindings/publisher.h"
+#include "bindings/wire.h"
 #include "carryall/flight/receive_memory.h"
 #include "carryall/kernels/dispatch.h"
 
@@ -23,10 +24,12 @@ NB_MODULE(_core, m) {
   // its pages in (the case mask of the benchmarks).
   carryall::flight::KeepReceiveMemory();
   m.def("set_channel_maker", [](nb::object maker) { SetChannelMaker(maker.ptr()); });
-  m.def("set_block_types", [](nb::type_object block, nb::type_object series) {
-    SetBlockType(reinterpret_cast<PyTypeObject*>(block.ptr()));
-    SetSeriesType(reinterpret_cast<PyTypeObject*>(series.ptr()));
-  });
+  m.def("set_block_types",
+        [](nb::type_object block, nb::type_object series, nb::type_object channels) {
+          SetBlockType(reinterpret_cast<PyTypeObject*>(block.ptr()));
+          SetSeriesType(reinterpret_cast<PyTypeObject*>(series.ptr()));
+          SetChannelsType(channels.ptr());
+        });
   m.def("error_table", [] { return nb::steal<nb::list>(ErrorTableAsList()); });
   m.def(
       "kernels", [] { return carryall::kernels::Best().name; },
@@ -42,4 +45,5 @@ NB_MODULE(_core, m) {
       "Boolean mask of a validity bitmap (least significant bit first): True = missing.");
   BindClient(m);
   BindPublisher(m);
+  BindWire(m);
 }

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
+
+# Before the function of its name: what is imported first is what a later import does not rebind.
+import carryall.stream as _module  # isort: skip  # noqa: F401
 from carryall.api import (count, describe, domains, fetch, find, replays, scope_map,
                           server_info, stream)
 from carryall.block import Freq, Series, SeriesBlock, Time
@@ -17,3 +22,12 @@ __all__ = [
     "Publisher", "Series", "SeriesBlock", "Time", "count", "describe", "domains", "fetch", "find",
     "replays", "scope_map", "server_info", "stream",
 ]
+
+# Modules that are loaded when somebody asks for them, so that importing the package stays quick.
+_LATER = ("assemble", "auth", "flight", "format", "kafka", "proxy", "replay", "schemas")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LATER:
+        return importlib.import_module(f"carryall.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

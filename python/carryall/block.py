@@ -61,6 +61,23 @@ def _same_samples(a: numpy.ndarray, b: numpy.ndarray) -> bool:
             and bool(numpy.array_equal(numpy.asarray(a)[~mask], numpy.asarray(b)[~mask])))
 
 
+class _Channels(dict[str, Channel]):
+    """The channels of a block: a dict that cannot be changed, for blocks share it. Copies of it
+    are plain ones."""
+
+    def __new__(cls, *args: Any) -> Any:
+        return dict(*args) if args else super().__new__(cls)
+
+    def _refuse(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise TypeError("the channels of a block cannot be changed")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self.items()),)
+
+
 def _frozen(what: object, name: str) -> dataclasses.FrozenInstanceError:
     return dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
@@ -158,6 +175,11 @@ class SeriesBlock(_core.BlockBase):
         """How long the block lasts, s."""
         return self.duration_ns / 1e9
 
+    @property
+    def _duration_ns(self) -> int:
+        # A field of the stock package's class.
+        return self.duration_ns
+
     def filter(self, channels: Iterable[str] | None = None) -> SeriesBlock:
         """The block with these channels only, in the order given; all of them if none are."""
         names = [] if channels is None else list(channels)
@@ -244,7 +266,8 @@ class _SeriesFields:
 class _BlockFields:
     time_ns: int
     data: Mapping[str, numpy.ndarray]
-    channels: Mapping[str, Channel]
+    channels: Mapping[str, Channel] = dataclasses.field(default_factory=dict)
+    _duration_ns: int = dataclasses.field(init=False, default=0)
 
 
 # dataclasses.replace, fields and asdict work, as with the stock package's classes.
@@ -252,7 +275,7 @@ Series.__dataclass_fields__ = _SeriesFields.__dataclass_fields__  # type: ignore
 SeriesBlock.__dataclass_fields__ = (  # type: ignore[attr-defined]
     _BlockFields.__dataclass_fields__)
 Mapping.register(_core.BlockData)
-_core.set_block_types(SeriesBlock, Series)
+_core.set_block_types(SeriesBlock, Series, _Channels)
 
 DataBlock = SeriesBlock
 

@@ -13,6 +13,16 @@ class InvalidArgumentError(CarryallError, ValueError, AssertionError):
     """A value that was given is wrong. (An AssertionError too, as the stock package raises.)"""
 
 
+class EmptySpanError(InvalidArgumentError, IndexError):
+    """A span without any time in it. (An IndexError too, as the stock package raises.)"""
+
+
+class UnknownPolicyError(InvalidArgumentError, KeyError):
+    """A policy that does not exist. (A KeyError too, as the stock package raises.)"""
+
+    __str__ = Exception.__str__  # a KeyError's is in quotes
+
+
 class InvalidRequestError(CarryallError, ValueError):
     """A server refuses the form of a request."""
 
@@ -87,3 +97,10 @@ class InternalError(CarryallError, RuntimeError):
 
 class PublishError(CarryallError, RuntimeError):
     """At least one message of a block could not be delivered."""
+
+
+def raised(name: str) -> type[CarryallError]:
+    """What a call to a server raises for one of the classes above: it, or a subclass that is
+    also what the stock package raises."""
+    from carryall import _stock_errors
+    return getattr(_stock_errors, name, None) or globals()[name]

@@ -14,8 +14,11 @@ from harness.kafka import Broker
 from harness.ports import free_ports
 from harness.sites import Site
 
-KIND = os.environ["STOCK_SUITE_KIND"]
-FILES = os.environ["STOCK_SUITE_FILES"].split(os.pathsep)
+# Without a server in the unit tests.
+KIND = os.environ.get("STOCK_SUITE_KIND")
+FILES = os.environ.get("STOCK_SUITE_FILES", "").split(os.pathsep)
+assert (arrakis.Client.__module__.partition(".")[0]
+        == {"stock": "arrakis", "ours": "carryall"}[os.environ["STOCK_SUITE_PACKAGE"]])
 _outcomes = {}
 
 
@@ -89,6 +92,11 @@ def arrakis_publisher(arrakis_publish_server):
 @pytest.fixture
 def arrakis_replay_publisher(arrakis_publish_server):
     yield from _publishing(arrakis_publish_server, "FAKE_REPLAY_H1", replay_id="FAKE_REPLAY")
+
+
+def pytest_collectreport(report):
+    if report.failed:
+        _outcomes[report.nodeid] = "error"
 
 
 def pytest_runtest_logreport(report):

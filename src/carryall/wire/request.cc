@@ -151,6 +151,9 @@ class ArgumentReader {
     return out;
   }
 
+  /// The names that were asked for, in that order.
+  const std::vector<std::string_view>& known() const { return known_; }
+
   // What went wrong: first the schema, then the names that nobody asked for.
   Status Finish(const std::optional<std::string>& version) const {
     ARROW_RETURN_NOT_OK(status_);
@@ -239,6 +242,22 @@ PublisherArgs ReadPublisher(ArgumentReader& in) {
   return out;
 }
 
+decltype(Request::args) ReadArguments(RequestType type, ArgumentReader& in) {
+  switch (type) {
+    case RequestType::kFind:
+    case RequestType::kCount:
+      return ReadFind(in);
+    case RequestType::kDescribe:
+      return ReadDescribe(in);
+    case RequestType::kStream:
+      return ReadStream(in);
+    case RequestType::kPublish:
+    case RequestType::kPartition:
+      break;
+  }
+  return ReadPublisher(in);
+}
+
 Result<Request> ReadEnvelope(Json& root) {
   if (!root.is_object()) {
     return Error(ErrorKind::kInvalidArgument, "request is not a JSON object, got {}",
@@ -281,6 +300,13 @@ Result<Request> ReadEnvelope(Json& root) {
 
 std::string_view Name(RequestType type) { return kTypeNames[static_cast<size_t>(type)]; }
 
+std::vector<std::string_view> ArgumentNames(RequestType type) {
+  Json none = Json::object();
+  ArgumentReader in(Name(type), none);
+  ReadArguments(type, in);
+  return in.known();
+}
+
 Result<Request> ParseRequest(std::string_view json) {
   if (json.size() > kMaxRequestBytes) {
     return Error(ErrorKind::kResourceExhausted,
@@ -295,22 +321,7 @@ Result<Request> ParseRequest(std::string_view json) {
   }
   ARROW_ASSIGN_OR_RAISE(Request out, ReadEnvelope(root));
   ArgumentReader in(Name(out.type), root["args"]);
-  switch (out.type) {
-    case RequestType::kFind:
-    case RequestType::kCount:
-      out.args = ReadFind(in);
-      break;
-    case RequestType::kDescribe:
-      out.args = ReadDescribe(in);
-      break;
-    case RequestType::kStream:
-      out.args = ReadStream(in);
-      break;
-    case RequestType::kPublish:
-    case RequestType::kPartition:
-      out.args = ReadPublisher(in);
-      break;
-  }
+  out.args = ReadArguments(out.type, in);
   ARROW_RETURN_NOT_OK(in.Finish(out.version));
   if (const auto* find = std::get_if<FindArgs>(&out.args);
       find != nullptr && find->pattern.size() > kMaxPatternBytes) {

@@ -26,6 +26,9 @@ enum class RequestType { kFind, kCount, kDescribe, kStream, kPublish, kPartition
 /// "Find", "Count", ...: the name on the wire.
 std::string_view Name(RequestType type);
 
+/// The arguments that a request has, required or not.
+std::vector<std::string_view> ArgumentNames(RequestType type);
+
 /// Arguments of Find and Count. Pattern: RE2 syntax, anchored at the start only.
 struct FindArgs {
   std::string pattern = ".*";
