@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
@@ -58,25 +61,48 @@ def resolve_token(token: str | bool | None, url: str, scope: str = READ_SCOPE) -
         return token
     try:
         found = find_token(_audience_from_url(url), scope)
-    except UnauthenticatedError:
-        if token:
+    except (UnauthenticatedError, _igwn_auth_error()) as error:
+        if not token:
+            return None
+        if not isinstance(error, _NothingFound):
             raise
-        return None
-    except Exception as error:
-        # igwn-auth-utils, whose class this is, is loaded then.
-        if token or type(error).__name__ != "IgwnAuthError":
-            raise
-        return None
+        found = _find(_audience_from_url(url), scope)
     return token_authorization_header(found).removeprefix("Bearer ")
 
 
+class _NothingFound(UnauthenticatedError):
+    """There is no token, as can be told without igwn-auth-utils."""
+
+
+def _igwn_auth_error() -> type[Exception]:
+    # Whoever raises it has loaded it.
+    module = sys.modules.get("igwn_auth_utils.error")
+    return _NothingFound if module is None else module.IgwnAuthError
+
+
+def _tokens_about() -> bool:
+    """Whether there is anything where igwn-auth-utils looks for tokens: loading it takes longer
+    than most calls do."""
+    if any(name in os.environ for name in ("SCITOKEN", "SCITOKEN_FILE", "_CONDOR_CREDS",
+                                           "BEARER_TOKEN", "BEARER_TOKEN_FILE")):
+        return True
+    name = f"bt_u{os.getuid()}"
+    places = [os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"]
+    return any(place and os.path.exists(os.path.join(place, name)) for place in places)
+
+
 def find_token(audience: str, scope: str) -> Any:
-    """The token that igwn-auth-utils finds; UnauthenticatedError where that is not installed."""
+    """The token that igwn-auth-utils finds; an error if there is none."""
+    if not _tokens_about():
+        raise _NothingFound("there is no token")
+    return _find(audience, scope)
+
+
+def _find(audience: str, scope: str) -> Any:
     try:
         from igwn_auth_utils import scitokens
     except ImportError as error:
-        raise UnauthenticatedError(
-            "a token was asked for, and finding one needs the package igwn-auth-utils") from error
+        raise UnauthenticatedError("finding a token needs the package igwn-auth-utils") from error
     return scitokens.find_token(audience, scope)
 
 

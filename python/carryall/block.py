@@ -214,6 +214,10 @@ class SeriesBlock(_core.BlockBase):
         columns = [batch.column(i).cast(field.type) for i, field in enumerate(schema)]
         return pyarrow.RecordBatch.from_arrays(columns, schema=schema)
 
+    def _generate_column_schema(self) -> pyarrow.Schema:
+        # By the stock package's name, which others use.
+        return self._to_column_batch().schema
+
     def to_row_batches(self, partitioned_channels: Mapping[str, Channel],
                        ) -> Iterator[tuple[str, pyarrow.RecordBatch]]:
         """A batch of `time, id, data` for each partition, in the order in which the block

@@ -17,7 +17,7 @@ from carryall.block import SeriesBlock
 from carryall.channel import Channel
 from carryall.constants import (DEFAULT_ARRAKIS_SERVER, DEFAULT_MATCH, MAX_SAMPLE_RATE,
                                 MIN_SAMPLE_RATE)
-from carryall.errors import InvalidArgumentError, UnsupportedError
+from carryall.errors import InvalidArgumentError
 from carryall.mux import ONDROP_DEFAULT, ONGAP_DEFAULT, OnDrop, OnGap, policy
 
 DataTypeLike = Union[DTypeLike, Sequence[DTypeLike]]
@@ -78,10 +78,9 @@ class Client:
     Ctrl-C. May be used from several threads."""
 
     def __init__(self, url: str | None = None, *, token: str | bool | None = None) -> None:
-        if token is True:
-            raise UnsupportedError("tokens are not discovered yet: give the token itself")
         self.initial_url = parse_arrakis_url(url).geturl()
-        self._core = _core.Client(self.initial_url, token or None)
+        from carryall.auth import resolve_token  # needs pyarrow.flight, which takes a while
+        self._core = _core.Client(self.initial_url, resolve_token(token, self.initial_url))
 
     def __repr__(self) -> str:
         return f"Client({self.initial_url!r})"

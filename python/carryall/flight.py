@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import IntEnum
 from queue import Empty, SimpleQueue
@@ -224,18 +225,16 @@ class MultiFlightReader(StreamReader):
         places = endpoint.urls()
         for i, place in enumerate(places):
             shared = place is None and not isinstance(self._initial, str)
-            client = self._initial if shared else connect(
-                place or self._initial, middleware=self._middleware or [])
             before = endpoint.heard
-            try:
-                self._read_all(endpoint, client)
-                return
-            except flight.FlightUnavailableError:
-                if endpoint.heard != before or i + 1 == len(places) or self._closing.is_set():
-                    raise
-            finally:
-                if not shared:
-                    client.close()
+            with nullcontext(self._initial) if shared else connect(
+                    place or self._initial, middleware=self._middleware or []) as client:
+                try:
+                    self._read_all(endpoint, client)
+                    return
+                except flight.FlightUnavailableError:
+                    if (endpoint.heard != before or i + 1 == len(places)
+                            or self._closing.is_set()):
+                        raise
 
     def _read_all(self, endpoint: _Endpoint, client: flight.FlightClient) -> None:
         endpoint.call = client.do_get(endpoint.endpoint.ticket)

@@ -230,9 +230,14 @@ class BlockMuxStream(Generic[T]):
         return combine_blocks(*blocks)
 
     def stream(self, end_ns: int | None = None) -> Generator[T, None, None]:
-        """Reads the reader until `end_ns`, or until it is done, and gives what pull() does."""
+        """Opens the reader, reads it until `end_ns`, or until it is done, and gives what pull()
+        does; closes it."""
         reader: Any = self.reader
-        wait = getattr(reader, "wait", None)
+        with reader:
+            yield from self._read(reader, end_ns)
+
+    def _read(self, reader: Any, end_ns: int | None) -> Generator[T, None, None]:
+        wait = getattr(reader, "wait", clock.sleep)
         while True:
             done = reader.done()
             idle = True
@@ -246,12 +251,8 @@ class BlockMuxStream(Generic[T]):
             if done:
                 yield from self._tail(end_ns)
                 return
-            if not idle:
-                continue
-            if wait is not None:
+            if idle:
                 wait(IDLE)
-            else:
-                clock.sleep(IDLE)
 
     def _ready_blocks(self, end_ns: int | None) -> Generator[T, None, bool]:
         """What is ready; whether that was the last."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-_logger = logging.getLogger("carryall")
+_logger = logging.getLogger("arrakis")
 
 CLOSE_TIMEOUT = timedelta(seconds=10)
 DELIVERY_TIMEOUT = timedelta(seconds=30)
@@ -69,26 +69,24 @@ class Publisher:
     registered, lasts a stride, begins at a multiple of it, and comes after the one before;
     anything else is a ValueError, and nothing of that block is sent. With `transactional`
     readers see a block as a whole or not at all, and a second publisher with this ID takes
-    over from the first, which can publish no more. `token`: None takes ARRAKIS_TOKEN, if it
-    is set. One thread at a time."""
+    over from the first, which can publish no more. `token`: None and True take ARRAKIS_TOKEN, if
+    it is set, and else what carryall.auth.resolve_token() does. One thread at a time."""
 
     def __init__(self, publisher_id: str, url: str | None = None, replay_id: str | None = None, *,
                  token: str | bool | None = None, partial: bool = False,
                  transactional: bool = False,
                  delivery_timeout: timedelta | Seconds = DELIVERY_TIMEOUT) -> None:
-        if token is None or token is True:
-            found = os.environ.get("ARRAKIS_TOKEN") or None
-            if token is True and found is None:
-                raise UnsupportedError("tokens are not discovered yet: give the token itself, "
-                                       "or set ARRAKIS_TOKEN")
-            token = found
         self.publisher_id = publisher_id
         self.replay_id = replay_id
         self.initial_url = parse_arrakis_url(url).geturl()
+        from carryall.auth import CREATE_SCOPE, resolve_token  # needs pyarrow.flight, later
+        if token is None or token is True:
+            token = os.environ.get("ARRAKIS_TOKEN") or token
+        self._token = resolve_token(token, self.initial_url, f"{CREATE_SCOPE}:/{publisher_id}")
         self.channels: dict[str, Channel] = {}
         self.stride: int | None = None
         self._core = _core.Publisher(
-            publisher_id, self.initial_url, replay_id, token or None, partial, transactional,
+            publisher_id, self.initial_url, replay_id, self._token, partial, transactional,
             _timeout_ns(delivery_timeout))
 
     def __repr__(self) -> str:
