@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 
 #include "bindings/arrays.h"
+#include "bindings/assembler.h"
 #include "bindings/block.h"
 #include "bindings/client.h"
 #include "bindings/errors.h"
@@ -46,4 +47,5 @@ NB_MODULE(_core, m) {
   BindClient(m);
   BindPublisher(m);
   BindWire(m);
+  BindAssembler(m);
 }

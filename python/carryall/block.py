@@ -234,11 +234,8 @@ class SeriesBlock(_core.BlockBase):
             yield partition_id, pyarrow.ipc.open_stream(message).read_next_batch()
 
     def __repr__(self) -> str:
-        names = list(self.keys())
-        shown = ", ".join(names[:4]) + (f", ... ({len(names)})" if len(names) > 4 else "")
-        seconds, ns = divmod(self.time_ns, int(Time.SECONDS))
-        return (f"<{type(self).__name__} [{seconds}.{ns:09}, +{self.duration:g} s) "
-                f"{shown or 'without channels'}{', with gaps' if self.has_gaps else ''}>")
+        return (f"{type(self).__name__}(time_ns={self.time_ns!r}, data={self.data!r}, "
+                f"channels={self.channels!r}, _duration_ns={self.duration_ns!r})")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SeriesBlock):
