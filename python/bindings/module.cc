@@ -6,6 +6,7 @@
 #include "bindings/block.h"
 #include "bindings/client.h"
 #include "bindings/errors.h"
+#include "bindings/kafka_consumer.h"
 #include "bindings/mask.h"
 #include "bindings/publisher.h"
 #include "bindings/wire.h"
@@ -48,4 +49,5 @@ NB_MODULE(_core, m) {
   BindPublisher(m);
   BindWire(m);
   BindAssembler(m);
+  BindKafkaConsumer(m);
 }
