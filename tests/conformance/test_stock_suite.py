@@ -82,13 +82,16 @@ def channel_files():
 
 def run_suite(folder, results, package, **environment):
     """Outcomes by (file, test), and what pytest printed. `package`: whose `arrakis` it is."""
-    path = [servers.ROOT / "tests"]
+    path, options = [servers.ROOT / "tests"], []
     if package == "ours":
+        # The program is none that could run inside of pytest.
+        options.append("--script-launch-mode=subprocess")
         path.append(servers.ROOT / "build/release/python")
         environment["CARRYALL_AS_ARRAKIS"] = "1"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-ra", "--import-mode=importlib", "-p",
-         "no:cacheprovider", "--timeout=120", "-c", WORK / "pytest.ini", folder],
+         "no:cacheprovider", "--timeout=120", "-c", WORK / "pytest.ini", *options,
+         folder],
         cwd=WORK, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT,
         env=clean_environment(STOCK_SUITE_RESULTS=results, STOCK_SUITE_PACKAGE=package,
                               PYTHONPATH=os.pathsep.join(map(str, path)), **environment))
