@@ -54,7 +54,7 @@ void PassLogLines() {
   PyErr_Fetch(&type, &value, &trace);
   const Ref logging = Ref::Take(PyImport_ImportModule("logging"));
   const Ref logger =
-      Ref::Take(logging ? PyObject_CallMethod(logging.get(), "getLogger", "s", "carryall")
+      Ref::Take(logging ? PyObject_CallMethod(logging.get(), "getLogger", "s", "arrakis")
                         : nullptr);
   for (const Line& line : lines) {
     const Ref done =

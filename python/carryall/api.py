@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -16,6 +17,9 @@ def _of_default_client(method: Function) -> Function:
     def call(*args: Any, **kwargs: Any) -> Any:
         return getattr(Client(), method.__name__)(*args, **kwargs)
 
+    signature = inspect.signature(method)
+    call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=list(signature.parameters.values())[1:])
     return cast(Function, call)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 from urllib.parse import ParseResult, urlparse
 
 import numpy
@@ -17,13 +17,27 @@ from carryall.block import SeriesBlock
 from carryall.channel import Channel
 from carryall.constants import (DEFAULT_ARRAKIS_SERVER, DEFAULT_MATCH, MAX_SAMPLE_RATE,
                                 MIN_SAMPLE_RATE)
-from carryall.errors import InvalidArgumentError
+from carryall.errors import EmptySpanError, InvalidArgumentError
 from carryall.mux import ONDROP_DEFAULT, ONGAP_DEFAULT, OnDrop, OnGap, policy
+
+if TYPE_CHECKING:
+    from pyarrow import flight
 
 DataTypeLike = Union[DTypeLike, Sequence[DTypeLike]]
 Seconds = Union[int, float, Decimal]
 
-__all__ = ["ONGAP_DEFAULT", "Client", "DataTypeLike", "parse_arrakis_url"]
+# What a server that relays data may take beyond the latency of its channels, ns.
+RELAY_GRACE = 2_000_000_000
+
+__all__ = ["ONGAP_DEFAULT", "RELAY_GRACE", "Client", "DataTypeLike", "get_flight_info",
+           "parse_arrakis_url"]
+
+
+def get_flight_info(client: flight.FlightClient,
+                    descriptor: flight.FlightDescriptor) -> flight.FlightInfo:
+    """Where and how what a descriptor asks for can be read; for clients made with
+    carryall.flight.connect()."""
+    return client.get_flight_info(descriptor)
 
 
 def parse_arrakis_url(url: str | None = None) -> ParseResult:
@@ -68,6 +82,16 @@ def _names(channels: Iterable[str]) -> list[str]:
     if isinstance(channels, str):
         raise InvalidArgumentError(f"channels must be a list of names, got {channels!r}")
     return [str(channel) for channel in channels]
+
+
+def _refuse_empty(start: int | None, end: int | None, duration: int | None) -> None:
+    if start is None or None not in (end, duration):
+        return
+    if duration is not None:
+        end = start + duration
+    if end is not None and end <= start:
+        raise EmptySpanError(f"span is empty or inverted: [{Decimal(start).scaleb(-9)}, "
+                             f"{Decimal(end).scaleb(-9)})")
 
 
 class Client:
@@ -158,6 +182,7 @@ class Client:
         gaps = policy(OnGap, on_gap)
         if gaps == "skip":
             raise InvalidArgumentError("fetch cannot skip gaps: its result has no holes")
+        _refuse_empty(_ns(start), _ns(end), _ns(duration))
         return self._core.fetch(
             channels=_names(channels), start=_ns(start), end=_ns(end), duration=_ns(duration),
             replay_start=_ns(replay_start), replay_end=_ns(replay_end), replay_id=replay_id,

@@ -17,6 +17,12 @@ class EmptySpanError(InvalidArgumentError, IndexError):
     """A span without any time in it. (An IndexError too, as the stock package raises.)"""
 
 
+class UnknownChannelError(InvalidArgumentError, KeyError):
+    """A channel that nobody has registered. (A KeyError too, as the stock package raises.)"""
+
+    __str__ = Exception.__str__  # a KeyError's is in quotes
+
+
 class UnknownPolicyError(InvalidArgumentError, KeyError):
     """A policy that does not exist. (A KeyError too, as the stock package raises.)"""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from carryall.block import SeriesBlock
 from carryall.channel import Channel
 from carryall.client import Seconds, parse_arrakis_url
 from carryall.errors import (CancelledError, CarryallError, DeadlineError, InvalidArgumentError,
-                             PublishError, UnsupportedError)
+                             PublishError, UnknownChannelError, UnsupportedError)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("arrakis")
 
+HAS_KAFKA = True  # the core brings it along
 CLOSE_TIMEOUT = timedelta(seconds=10)
 DELIVERY_TIMEOUT = timedelta(seconds=30)
 
@@ -49,11 +50,16 @@ def _timeout_ns(timeout: timedelta | Seconds | None) -> int | None:
 
 
 @contextmanager
-def _failures_of_delivery() -> Iterator[None]:
+def _failures_of_delivery(block: SeriesBlock | None = None,
+                          registered: Container[str] = ()) -> Iterator[None]:
     """What went wrong on the way to the brokers, whatever kind it is of, is a PublishError."""
     try:
         yield
-    except (InvalidArgumentError, UnsupportedError, DeadlineError, CancelledError):
+    except InvalidArgumentError as error:
+        if block is not None and not all(name in registered for name in block):
+            raise UnknownChannelError(str(error)) from None
+        raise
+    except (UnsupportedError, DeadlineError, CancelledError):
         raise
     except CarryallError as error:
         raise PublishError(str(error)) from error
@@ -128,13 +134,13 @@ class Publisher:
         TimeoutError if it is not within `timeout`: the block is still under way then, and
         publishing it again waits for it. PublishError if it could not be delivered; what was
         not is sent when it is published again."""
-        with _failures_of_delivery():
+        with _failures_of_delivery(block, self.channels):
             self._core.publish(block, _timeout_ns(timeout))
 
     def send(self, block: SeriesBlock) -> None:
         """Sends a block without waiting for it; flush() tells how it, and all before it,
         ended."""
-        with _failures_of_delivery():
+        with _failures_of_delivery(block, self.channels):
             self._core.send(block)
 
     def flush(self, timeout: timedelta | Seconds | None = None) -> None:

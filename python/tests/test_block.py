@@ -150,8 +150,35 @@ def test_subclasses_stay_subclasses():
 
 
 def test_text_says_what_it_is():
-    assert "1000000000.500000000" in repr(make()) and "X1:A" in repr(make())
-    assert "with gaps" in repr(make()) and "X1:B" in repr(make()["X1:B"])
+    text = repr(make())
+    assert text.startswith("SeriesBlock(time_ns=1000000000500000000, data={'X1:A': array(")
+    assert text.endswith(f"_duration_ns={make().duration_ns})") and "masked_array" in text
+    assert "X1:B" in repr(make()["X1:B"])
+
+
+def test_channels_cannot_be_changed_and_copies_of_them_can():
+    block = make()
+    for change in (lambda c: c.update(x=A), lambda c: c.clear(), lambda c: c.pop("X1:A"),
+                   lambda c: c.setdefault("x", A), lambda c: c.__setitem__("x", A),
+                   lambda c: c.__delitem__("X1:A")):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change(block.channels)
+    assert list(block.channels) == ["X1:A", "X1:B"] and isinstance(block.channels, dict)
+    for copied in (block.channels.copy(), copy.copy(block.channels), dict(block.channels),
+                   copy.deepcopy(block.channels), pickle.loads(pickle.dumps(block.channels))):
+        copied["x"] = A
+        assert type(copied) is dict and "x" not in block.channels
+
+
+def test_a_block_is_the_dataclass_that_it_is_in_the_stock_package():
+    block = make()
+    assert [field.name for field in dataclasses.fields(block)] == [
+        "time_ns", "data", "channels", "_duration_ns"]
+    plain = dataclasses.asdict(block)
+    assert type(plain["data"]) is dict and type(plain["channels"]) is dict
+    assert plain["channels"]["X1:A"]["sample_rate"] == A.sample_rate
+    assert plain["_duration_ns"] == block.duration_ns
+    assert plain["data"]["X1:A"] is not block.data["X1:A"]
 
 
 def test_filter():

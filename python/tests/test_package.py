@@ -77,6 +77,8 @@ def test_the_stub_names_what_the_extension_has():
                                if isinstance(item, ast.FunctionDef)}
         elif isinstance(node, ast.FunctionDef):
             stub[node.name] = set()
+        elif isinstance(node, ast.AnnAssign):
+            stub[node.target.id] = set()
     public = {name for name in vars(_core) if not name.startswith("_")}
     assert public == set(stub)
     for name in ("BlockBase", "SeriesBase", "Client", "Stream"):
@@ -93,6 +95,8 @@ def test_constants():
 def test_policies():
     assert mux.policy(mux.OnGap, "SKIP") == "skip"
     assert mux.policy(mux.OnDrop, mux.OnDrop.WARN) == "warn"
+    with pytest.raises(KeyError):
+        mux.policy(mux.OnDrop, "never")
     with pytest.raises(ValueError, match="fill, skip, raise"):
         mux.policy(mux.OnGap, "never")
 

@@ -86,11 +86,16 @@ def run_suite(folder, results, package, **environment):
     if package == "ours":
         # The program is none that could run inside of pytest.
         options.append("--script-launch-mode=subprocess")
+        programs = WORK / "bin"
+        programs.mkdir(exist_ok=True)
+        (programs / "arrakis").unlink(missing_ok=True)
+        (programs / "arrakis").symlink_to(servers.carryall())
+        environment["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
         path.append(servers.ROOT / "build/release/python")
         environment["CARRYALL_AS_ARRAKIS"] = "1"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-ra", "--import-mode=importlib", "-p",
-         "no:cacheprovider", "--timeout=120", "-c", WORK / "pytest.ini", *options,
+         "no:cacheprovider", "--timeout=120", "--continue-on-collection-errors", "-c", WORK / "pytest.ini", *options,
          folder],
         cwd=WORK, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT,
         env=clean_environment(STOCK_SUITE_RESULTS=results, STOCK_SUITE_PACKAGE=package,
@@ -129,8 +134,9 @@ def exceptions(suite, run):
 
 def check(suite, outcomes, expected, said):
     """All tests passed but those expected not to, of which none passed. An exception without
-    parameters is for all of a test's."""
-    assert len(outcomes) == SIZES[suite], said
+    parameters is for all of a test's; one without a name for a file that cannot be loaded."""
+    if not any(test == "" for _, test in outcomes):
+        assert len(outcomes) == SIZES[suite], said
     unexpected, seen = {}, set()
     for (file, test), found in outcomes.items():
         known = {(file, test), (file, test.split("[")[0])} & set(expected)

@@ -98,8 +98,8 @@ Result<SeriesBlock> ClientImpl::Fetch(const std::vector<std::string>& channels,
   }
   if (!span.start) {
     if (span.end) {
-      return Error(ErrorKind::kInvalidArgument, "an end needs a start: {}",
-                   ToString(*span.end));
+      return Error(ErrorKind::kInvalidArgument,
+                   "end requires start: got the end alone, {}", ToString(*span.end));
     }
     return FetchLive(channels, options, context);
   }

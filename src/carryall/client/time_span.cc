@@ -18,7 +18,7 @@ Result<TimeSpan> ResolveSpan(const StreamOptions& options) {
   if (!options.duration) return span;
   if (options.end) {
     return Error(ErrorKind::kInvalidArgument,
-                 "an end and a duration cannot be given together: {} and {}",
+                 "end and duration are mutually exclusive: got {} and {}",
                  ToString(*options.end), ToString(*options.duration));
   }
   if (options.start) {
