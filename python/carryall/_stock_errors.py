@@ -85,11 +85,13 @@ def __getattr__(name: str) -> Any:
     else:
         bases = (flight.FlightInternalError, ValidationError)
 
-    def as_it_was_made(error: Any) -> tuple[Any, ...]:
-        return type(error), (str(error),)
+    def initialize(error: Any, message: str = "") -> None:
+        if len(bases) > 1:
+            bases[1].__init__(error, message)
+        error.args = (message,)
 
     made = type(name, (_OfACall, errors.InvalidRequestError, *bases),
                 {"__doc__": errors.InvalidRequestError.__doc__, "__module__": __name__,
-                 "__reduce__": as_it_was_made})
+                 "__init__": initialize})
     globals()[name] = made
     return made

@@ -17,7 +17,7 @@ from carryall.block import SeriesBlock
 from carryall.channel import Channel
 from carryall.constants import (DEFAULT_ARRAKIS_SERVER, DEFAULT_MATCH, MAX_SAMPLE_RATE,
                                 MIN_SAMPLE_RATE)
-from carryall.errors import EmptySpanError, InvalidArgumentError
+from carryall.errors import EmptySpanError, InvalidArgumentError, raised
 from carryall.mux import ONDROP_DEFAULT, ONGAP_DEFAULT, OnDrop, OnGap, policy
 
 if TYPE_CHECKING:
@@ -78,6 +78,14 @@ def _types(data_type: DataTypeLike | None) -> list[str]:
     return [numpy.dtype(one).name for one in given]
 
 
+def _rate(rate: int | None, otherwise: int) -> int:
+    if rate is None:
+        return otherwise
+    if rate != int(rate):
+        raise raised("InvalidRequestError")(f"a rate to filter by must be a whole number: {rate}")
+    return int(rate)
+
+
 def _names(channels: Iterable[str]) -> list[str]:
     if isinstance(channels, str):
         raise InvalidArgumentError(f"channels must be a list of names, got {channels!r}")
@@ -116,8 +124,8 @@ class Client:
         publishers = [publisher] if isinstance(publisher, str) else list(publisher or [])
         return {"pattern": DEFAULT_MATCH if pattern is None else pattern,
                 "data_types": _types(data_type),
-                "min_rate": MIN_SAMPLE_RATE if min_rate is None else int(min_rate),
-                "max_rate": MAX_SAMPLE_RATE if max_rate is None else int(max_rate),
+                "min_rate": _rate(min_rate, MIN_SAMPLE_RATE),
+                "max_rate": _rate(max_rate, MAX_SAMPLE_RATE),
                 "publishers": publishers, "time": _ns(time), "replay_id": replay_id}
 
     def find(self, pattern: str = DEFAULT_MATCH, data_type: DataTypeLike | None = None,

@@ -7,7 +7,7 @@ import pytest
 
 import carryall
 from carryall.errors import (CarryallError, InvalidArgumentError, UnavailableError,
-                             UnsupportedError)
+                             UnauthenticatedError)
 from carryall.publish import Publisher, serialize_batch
 
 
@@ -33,7 +33,7 @@ def test_wrong_arguments():
         Publisher("PUB", "ftp://h")
     with pytest.raises(InvalidArgumentError, match="delivery timeout"):
         Publisher("PUB", delivery_timeout=0)
-    with pytest.raises(UnsupportedError, match="ARRAKIS_TOKEN"):
+    with pytest.raises(UnauthenticatedError, match="token"):
         Publisher("PUB", token=True)
     channel = carryall.Channel("X1:PUB-A", "float64", 16)
     publisher = Publisher("PUB", "grpc://127.0.0.1:1")

@@ -54,14 +54,15 @@ class Site:
         return ["--kafka-url", self.brokers, *configs, "--retention-time", retention,
                 "--replication-factor", 1, *own, *more]
 
-    def start(self, kind, *more, retention=900, **how):
-        """A server of either kind; what it keeps, the next one of its kind finds."""
-        env = None
+    def start(self, kind, *more, retention=900, environment=None, **how):
+        """A server of either kind, with `environment` besides; what it keeps, the next one of
+        its kind finds."""
+        env = clean_environment(**(environment or {}))
         if kind == "stock":
             # It keeps its catalogue where gpstime keeps its leap seconds.
             cache = self.directory / "cache"
             if not cache.exists():
                 shutil.copytree(f"{sys.prefix}/cache", cache)
-            env = clean_environment(XDG_CACHE_HOME=cache)
+            env["XDG_CACHE_HOME"] = str(cache)
         return servers.start(kind, *self.arguments(kind, *more, retention=retention),
                              backend="kafka", env=env, **how)

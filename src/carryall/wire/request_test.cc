@@ -264,5 +264,15 @@ TEST(SerializeRequestTest, TextThatIsNotUtf8StaysParsable) {
   EXPECT_TRUE(ParseRequest(SerializeRequest({RequestType::kDescribe, args, {}})).ok());
 }
 
+TEST(ArgumentNamesTest, AreThoseThatAreParsed) {
+  EXPECT_THAT(
+      ArgumentNames(RequestType::kStream),
+      ElementsAre("channels", "start", "end", "replay_start", "replay_end", "replay_id"));
+  EXPECT_THAT(ArgumentNames(RequestType::kDescribe),
+              ElementsAre("channels", "time", "replay_id"));
+  EXPECT_THAT(ArgumentNames(RequestType::kPublish),
+              ElementsAre("publisher_id", "replay_id"));
+}
+
 }  // namespace
 }  // namespace carryall::wire
