@@ -50,8 +50,9 @@ class PermissionDeniedError(_OfACall, errors.PermissionDeniedError,
     """The credential does not suffice."""
 
 
-class DeadlineError(_OfACall, errors.DeadlineError, flight.FlightTimedOutError):
-    """A deadline passed: connecting, answering or silence."""
+class DeadlineError(_OfACall, errors.EndpointStalledError, flight.FlightTimedOutError):
+    """A deadline passed: connecting, answering or silence. (Also what the stock package raises
+    for a stream that fell silent, which is the only deadline that it has.)"""
 
 
 class CancelledError(_OfACall, errors.CancelledError, flight.FlightCancelledError):
