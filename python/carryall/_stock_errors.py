@@ -93,6 +93,8 @@ def __getattr__(name: str) -> Any:
 
     made = type(name, (_OfACall, errors.InvalidRequestError, *bases),
                 {"__doc__": errors.InvalidRequestError.__doc__, "__module__": __name__,
-                 "__init__": initialize})
+                 "__init__": initialize,
+                 # jsonschema's placeholders do not survive pickling.
+                 "__reduce__": lambda error: (type(error), error.args)})
     globals()[name] = made
     return made
