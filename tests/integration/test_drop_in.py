@@ -1,10 +1,13 @@
 """Our Python package as a stand-in for stock's: the same names, the same arguments, the same
 exceptions, and stock's server on top of it."""
 
+import copy
+import dataclasses
 import enum
 import importlib
 import inspect
 import os
+import pickle
 import subprocess
 import sys
 import types
@@ -266,3 +269,58 @@ def test_server_of_the_stock_package_runs_on_ours(sides):
             assert live[A].data.tolist() == [1]
         with pytest.raises(ours.errors.UnavailableError, match="NOT-THERE"):
             ours.Client(server.url).describe(["H1:NOT-THERE"])
+
+
+def _with_gaps(package):
+    import numpy
+    channels = [package.Channel("X1:A-B", "float32", 16, stride=62_500_000),
+                package.Channel("X1:A-C", numpy.int32, 4, publisher="P")]
+    gaps = numpy.ma.MaskedArray(numpy.arange(4, dtype="i4"), [0, 1, 0, 0])
+    return package.SeriesBlock(5, {"X1:A-B": numpy.arange(16, dtype="f4"), "X1:A-C": gaps},
+                               {channel.name: channel for channel in channels})
+
+
+# What both packages say of the same block `b`, or of themselves.
+SAME = {
+    "text": lambda p, b: (str(b), repr(b), [repr(s) for s in b.values()], repr(b.channels)),
+    "units": lambda p, b: (f"{p.Time.s}", str(p.Freq.Hz), repr(p.Time.ms), 2 * p.Time.s,
+                           64 * p.Freq.Hz, 16 * p.Freq.kHz),
+    "series": lambda p, b: [(s.time, s.t0, s.dt, s.name, str(s.dtype), str(s.data_type),
+                             s.sample_rate, s.duration, s.duration_ns, len(s), s.has_gaps,
+                             s.times.tolist(), str(s.mask)) for s in b.values()],
+    "block": lambda p, b: (b.time, b.t0, b.duration, b.start_ns, b.end_ns, b.duration_ns,
+                           b.has_gaps, len(b), list(b.keys()), [n for n, _ in b.items()]),
+    "dataclass": lambda p, b: (dataclasses.asdict(b), dataclasses.replace(b, time_ns=7),
+                               dataclasses.replace(b["X1:A-B"], time_ns=7),
+                               [f.name for f in dataclasses.fields(b)],
+                               [f.name for f in dataclasses.fields(b["X1:A-B"])]),
+    "copies": lambda p, b: (pickle.loads(pickle.dumps(b)), copy.deepcopy(b), copy.copy(b)),
+    "columns": lambda p, b: (b.to_column_batch().schema, b.to_column_batch().to_pydict(),
+                             p.SeriesBlock.from_column_batch(b.to_column_batch(), b.channels)),
+    "gaps": lambda p, b: (p.SeriesBlock.full_gap(0, 10**9, b.channels.values()).has_gaps,
+                          p.SeriesBlock.full_gap(0, 10**9, []), p.SeriesBlock(0, {})),
+    "schemas": lambda p, b: (p.schemas.stream(b.channels.values()), p.schemas.metadata(),
+                             p.schemas.metadata("partition"), p.schemas.count(),
+                             p.schemas.publish(), sorted(p.schemas.METADATA_FIELDS.items())),
+    "URLs": lambda p, b: [p.client.parse_arrakis_url(url).geturl() for url in (
+        "host", ":1", "", "grpc+tls://h", "1.2.3.4:5", "[::1]", "http://x/y")],
+    "names": lambda p, b: [p.channel.ParsedChannelName.parse(name) for name in (
+        "A:B-C_D", ":", "H1:", "H1:A:B_C", "H1:A_B-C")],
+    "channels": lambda p, b: (
+        b.channels["X1:A-B"] == p.Channel("X1:A-B", "float32", 16, stride=3),
+        b.channels["X1:A-B"] == p.Channel("X1:A-B", "float32", 16),
+        hash(b.channels["X1:A-B"]), b.channels["X1:A-C"].as_dict()),
+    "times": lambda p, b: [p.block.time_as_ns(t) for t in (1187008882.443, 1e9 + 0.0625, 0.1, 5)],
+    "replays": lambda p, b: ([p.replay.calculate_offset(10, 20, t) for t in (5, 10, 19, 20, 35)],
+                             p.replay.translate_time(35, 10, 20)),
+    "constants": lambda p, b: {k: v for k, v in vars(p.constants).items() if k.isupper()},
+    "formats": lambda p, b: [p.format.formatter(b, name) for name in (
+        "str", "repr", "pprint", "json", "json-pp", "json-abrv")],
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_both_say_the_same(case, sides):
+    (stock, _), (ours, _) = sides
+    found = [SAME[case](package, _with_gaps(package)) for package in (stock, ours)]
+    assert str(found[1]).replace("carryall", "arrakis") == str(found[0])
