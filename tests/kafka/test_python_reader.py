@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness import clients, servers
 from harness.sites import STRIDE
+from harness.topics import Topics
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -119,13 +121,12 @@ def test_a_missing_topic_is_looked_for(site, publisher_id, monkeypatch, caplog):
     with KafkaReader(site.brokers, {channel.name: channel}, start) as reader:
         assert f"arrakis-{channel.partition_id}" in caplog.text
         assert list(reader.read()) == []
-        import confluent_kafka
-        producer = confluent_kafka.Producer({"bootstrap.servers": site.brokers})
+        topic = f"arrakis-{channel.partition_id}"
+        admin = AdminClient({"bootstrap.servers": site.brokers})
+        admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(60)
         (_, batch), = block_of({channel.name: channel}, start).to_row_batches(
             {channel.name: channel})
-        producer.produce(f"arrakis-{channel.partition_id}",
-                         ours().publish.serialize_batch(batch).to_pybytes())
-        assert producer.flush(60) == 0
+        Topics(site.brokers).write(topic, ours().publish.serialize_batch(batch).to_pybytes())
         (_, block), = read_until(reader, 1, convert_blocks=True)
         assert block == block_of({channel.name: channel}, start)
 
