@@ -3,7 +3,7 @@
 # `scripts/check layers` (which reads the #include lines).
 set(CARRYALL_FOLDERS
     base model kernels formula codec wire mux metadata catalogue files archive flight kafka
-    backend backend/mock backend/archive relay client publish backend/kafka server)
+    backend backend/mock backend/archive relay client publish backend/kafka server proxy)
 
 set(CARRYALL_LAYER_base "")
 set(CARRYALL_LAYER_model base)
@@ -26,3 +26,4 @@ set(CARRYALL_LAYER_client base model kernels codec wire mux flight kafka backend
 set(CARRYALL_LAYER_publish base model kernels codec wire flight kafka client)
 set(CARRYALL_LAYER_backend/kafka base model wire metadata catalogue kafka backend relay)
 set(CARRYALL_LAYER_server base model kernels codec wire metadata flight backend)
+set(CARRYALL_LAYER_proxy base wire flight client server)

@@ -31,6 +31,7 @@ void AddServerInfoCommand(CLI::App& app, GlobalOptions& options);
 void AddDomainsCommand(CLI::App& app, GlobalOptions& options);
 void AddScopeMapCommand(CLI::App& app, GlobalOptions& options);
 void AddReplaysCommand(CLI::App& app, GlobalOptions& options);
+void AddExecCommand(CLI::App& app, GlobalOptions& options);
 void AddServeCommand(CLI::App& app, GlobalOptions& options);
 void AddImportCommand(CLI::App& app, GlobalOptions& options);
 void AddPublishCommand(CLI::App& app, GlobalOptions& options);

@@ -9,11 +9,15 @@ namespace carryall::apps {
 namespace {
 
 constexpr const char* kUrlHelp =
-    "A server is [grpc://]HOST[:PORT]. Without a port 31206 is taken, without a host\n"
-    "localhost; an IPv6 address stands in brackets. Without --url the environment "
-    "variable\n"
-    "ARRAKIS_SERVER says which server is asked, and without that "
-    "grpc://localhost:31206.\n";
+    R"(A server is [grpc://]HOST[:PORT]. Without a port 31206 is taken, without a host
+localhost; an IPv6 address stands in brackets. Without --url the environment variable
+ARRAKIS_SERVER says which server is asked, and without that grpc://localhost:31206.
+
+A server that only another host reaches is ssh://[USER@]HOST[:PORT][::SERVER[:PORT]]: the
+ssh program connects to HOST, and SERVER (without it what ARRAKIS_SERVER says there) and the
+servers it names are asked through that connection. `carryall -u ssh://... exec` keeps it
+open for other programs.
+)";
 
 // Help without the lists of what excludes what, which the program says where it matters.
 class ShortHelp final : public CLI::Formatter {
@@ -37,6 +41,7 @@ void AddCommands(CLI::App& app, GlobalOptions& global) {
   AddDomainsCommand(app, global);
   AddScopeMapCommand(app, global);
   AddReplaysCommand(app, global);
+  AddExecCommand(app, global);
   AddServeCommand(app, global);
   AddImportCommand(app, global);
   AddPublishCommand(app, global);

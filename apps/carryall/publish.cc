@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "carryall/publish/publisher.h"
+#include "carryall/wire/url.h"
 #include "command.h"
 #include "interrupt.h"
 #include "log_to_stderr.h"
@@ -62,6 +63,9 @@ Result<publish::PublisherOptions> PublisherOptionsOf(const Options& options,
   out.partial = options.partial;
   out.transactional = options.transactional;
   ARROW_ASSIGN_OR_RAISE(out.server, ClientOptionsOf(global, options.client));
+  if (proxy::IsSshUrl(wire::NamedServer(out.server.url))) {
+    return Error(ErrorKind::kUnsupported, "{}", proxy::kPublishUnsupported);
+  }
   const char* token = std::getenv("ARRAKIS_TOKEN");
   if (token != nullptr && *token != '\0') out.server.token = token;
   if (!options.delivery_timeout.empty()) {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "carryall/wire/error_table.h"
+#include "carryall/wire/url.h"
 #include "interrupt.h"
 #include "log_to_stderr.h"
 #include "text.h"
@@ -25,7 +26,7 @@ int Finish(Status status, Session& session) {
   if (!status.ok() && KindOf(status) == ErrorKind::kCancelled && number != 0) {
     return 128 + number;
   }
-  return status.ok() ? 0 : ReportError(status);
+  return status.ok() ? 0 : ReportError(session.Explain(status));
 }
 
 }  // namespace
@@ -53,8 +54,17 @@ void AddClientOptions(CLI::App& command, ClientSettings& settings) {
       ->type_name("SECONDS");
 }
 
-Session::Session(std::shared_ptr<client::Client> client, bool shows_progress)
-    : client_(std::move(client)), out_(STDOUT_FILENO), shows_progress_(shows_progress) {}
+Session::Session(std::unique_ptr<proxy::SshProxy> proxy, std::string remote,
+                 std::shared_ptr<client::Client> client, bool shows_progress)
+    : proxy_(std::move(proxy)),
+      remote_(std::move(remote)),
+      client_(std::move(client)),
+      out_(STDOUT_FILENO),
+      shows_progress_(shows_progress) {}
+
+Status Session::Explain(const Status& status) const {
+  return proxy_ == nullptr ? status : WithContext(status, remote_);
+}
 
 Result<client::ClientOptions> ClientOptionsOf(const GlobalOptions& global,
                                               const ClientSettings& settings) {
@@ -81,8 +91,23 @@ Result<std::unique_ptr<Session>> Session::Open(const GlobalOptions& global,
   ARROW_ASSIGN_OR_RAISE(const LogLevel level, LogLevelOf(global));
   LogToStderr(level);
   ARROW_ASSIGN_OR_RAISE(client::ClientOptions options, ClientOptionsOf(global, settings));
+  std::string named = wire::NamedServer(options.url);
+  auto proxy = OpenProxy(options, "localhost:0");
+  if (!proxy.ok()) return WithContext(proxy.status(), named);
+  if (*proxy != nullptr) options.url = (*proxy)->url();
   ARROW_ASSIGN_OR_RAISE(auto client, client::Client::Make(std::move(options)));
-  return std::unique_ptr<Session>(new Session(std::move(client), ShowsProgress(global)));
+  return std::unique_ptr<Session>(new Session(*std::move(proxy), std::move(named),
+                                              std::move(client), ShowsProgress(global)));
+}
+
+Result<std::unique_ptr<proxy::SshProxy>> OpenProxy(const client::ClientOptions& options,
+                                                   const std::string& bind) {
+  const std::string named = wire::NamedServer(options.url);
+  if (!proxy::IsSshUrl(named)) return nullptr;
+  ARROW_ASSIGN_OR_RAISE(const proxy::SshUrl url, proxy::ParseSshUrl(named));
+  client::CallContext context;
+  context.poll = &CheckInterrupt;
+  return proxy::SshProxy::Open(url, {url.server, bind, options}, context);
 }
 
 bool ShowsProgress(const GlobalOptions& global) {
@@ -98,7 +123,10 @@ client::CallContext Session::context() const {
 int RunVerb(const GlobalOptions& global, const ClientSettings& settings,
             const std::function<Status(Session&)>& verb) {
   const Result<std::unique_ptr<Session>> session = Session::Open(global, settings);
-  if (!session.ok()) return ReportError(session.status());
+  if (!session.ok()) {
+    const bool stopped = InterruptSignal() != 0;  // while it connected to a remote host
+    return stopped ? 128 + InterruptSignal() : ReportError(session.status());
+  }
   return Finish(verb(**session), **session);
 }
 

@@ -6,6 +6,7 @@
 
 #include "carryall/base/log.h"
 #include "carryall/client/client.h"
+#include "carryall/proxy/ssh_proxy.h"
 #include "command.h"
 #include "output.h"
 
@@ -24,6 +25,11 @@ void AddClientOptions(CLI::App& command, ClientSettings& settings);
 Result<client::ClientOptions> ClientOptionsOf(const GlobalOptions& global,
                                               const ClientSettings& settings);
 
+/// A proxy for the server that the options (or ARRAKIS_SERVER) name by an ssh URL, at
+/// `bind`; nothing if they name another. Ends on Ctrl-C.
+Result<std::unique_ptr<proxy::SshProxy>> OpenProxy(const client::ClientOptions& options,
+                                                   const std::string& bind);
+
 /// Whether to show how far it is: where standard error is a terminal and not with
 /// --quiet, or with --progress.
 bool ShowsProgress(const GlobalOptions& global);
@@ -39,10 +45,15 @@ class Session {
   /// Ends calls on Ctrl-C.
   client::CallContext context() const;
   bool shows_progress() const { return shows_progress_; }
+  /// Puts the remote host in front of an error of a server behind it.
+  Status Explain(const Status& status) const;
 
  private:
-  Session(std::shared_ptr<client::Client> client, bool shows_progress);
+  Session(std::unique_ptr<proxy::SshProxy> proxy, std::string remote,
+          std::shared_ptr<client::Client> client, bool shows_progress);
 
+  std::unique_ptr<proxy::SshProxy> proxy_;  // first: goes last
+  std::string remote_;                      // how the user named the server behind it
   std::shared_ptr<client::Client> client_;
   Output out_;
   bool shows_progress_;

@@ -9,6 +9,7 @@
 
 #include "carryall/base/log.h"
 #include "carryall/flight/backoff.h"
+#include "carryall/flight/read_data.h"
 #include "carryall/flight/status.h"
 #include "carryall/wire/accept.h"
 #include "carryall/wire/error_table.h"
@@ -39,16 +40,6 @@ Result<std::shared_ptr<arrow::Schema>> ReadSchema(const FlightData& data) {
 bool IsHeartbeat(const FlightData& data) {
   return data.app_metadata != nullptr &&
          std::string_view(*data.app_metadata) == wire::kHeartbeat;
-}
-
-// Whether there is another message. One that is no FlightData looks like the end to the
-// transport, which goes on to report that the stream ended well; but after the real end
-// nothing can come. (Where it is the last one, nothing tells it from the end.)
-Result<bool> ReadNext(ClientDataStream& stream, FlightData* data) {
-  *data = FlightData();
-  if (stream.ReadData(data)) return true;
-  if (!stream.ReadData(data)) return false;
-  return Error(ErrorKind::kCorrupt, "a message cannot be decoded");
 }
 
 }  // namespace
@@ -365,7 +356,7 @@ Result<bool> MessageReader::ReadStream(Shared& shared, ClientDataStream& stream)
   }
   if (!shared.options.upload.empty()) (void)stream.WritesDone();
   for (FlightData data;;) {
-    auto next = ReadNext(stream, &data);
+    auto next = ReadData(stream, &data);
     if (!next.ok()) {
       return WithContext(next.status(), fmt::format("reading {}", shared.options.what));
     }

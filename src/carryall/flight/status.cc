@@ -148,4 +148,17 @@ Status FromFlightStatus(const Status& status, std::string_view endpoint) {
                    fmt::format("{}: {}", endpoint, StripTransportText(received.text)));
 }
 
+Status RelayFlightStatus(const Status& status) {
+  if (status.ok()) return status;
+  const Received received = Read(status);
+  const std::string text(StripTransportText(received.text));
+  const auto transport = TransportStatusDetail::Unwrap(status);
+  // No kind of ours has this code.
+  if (transport ? transport->get().code() == TransportStatusCode::kUnimplemented
+                : status.IsNotImplemented()) {
+    return Status::NotImplemented(text);
+  }
+  return ToFlightStatus(MakeError(received.kind, text));
+}
+
 }  // namespace carryall::flight

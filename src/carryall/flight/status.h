@@ -18,4 +18,8 @@ Status ToFlightStatus(const Status& status);
 /// error that Carryall made is only put into the context of the endpoint.
 Status FromFlightStatus(const Status& status, std::string_view endpoint);
 
+/// An error that a Flight call gave, to be given to a Flight client in turn: the same
+/// code, the kind, and the server's own words.
+Status RelayFlightStatus(const Status& status);
+
 }  // namespace carryall::flight

@@ -29,7 +29,7 @@ Status ReadScheme(std::string_view url, std::string_view* rest, ServerUrl* out) 
   const std::string_view scheme = url.substr(0, end);
   *rest = url.substr(end + 3);
   if (scheme == "ssh") {
-    return Error(ErrorKind::kUnsupported, "ssh URLs are not available: '{}'", url);
+    return Error(ErrorKind::kUnsupported, "no ssh URL can be used here: '{}'", url);
   }
   out->tls = scheme == "grpc+tls";
   if (scheme != "grpc" && scheme != "grpc+tcp" && !out->tls) {
@@ -144,12 +144,15 @@ Result<ServerUrl> ParseBindUrl(std::string_view url) {
   return out;
 }
 
-Result<ServerUrl> ResolveServerUrl(std::string_view url) {
-  if (!url.empty()) return ParseServerUrl(url);
+std::string NamedServer(std::string_view url) {
+  if (!url.empty()) return std::string(url);
   const char* variable = std::getenv("ARRAKIS_SERVER");
-  if (variable == nullptr) return ParseServerUrl("");
-  const Result<ServerUrl> out = ParseServerUrl(variable);
-  if (!out.ok()) return WithContext(out.status(), "ARRAKIS_SERVER");
+  return variable == nullptr ? "" : variable;
+}
+
+Result<ServerUrl> ResolveServerUrl(std::string_view url) {
+  const Result<ServerUrl> out = ParseServerUrl(NamedServer(url));
+  if (!out.ok() && url.empty()) return WithContext(out.status(), "ARRAKIS_SERVER");
   return out;
 }
 

@@ -42,8 +42,9 @@ Result<ServerUrl> ParseServerUrl(std::string_view url);
 /// 127.0.0.1, TLS is kUnsupported.
 Result<ServerUrl> ParseBindUrl(std::string_view url);
 
-/// `url`, or where it is empty ARRAKIS_SERVER, or where that is not set localhost;
-/// parsed.
+/// `url`, or where it is empty ARRAKIS_SERVER, or where that is not set localhost: as
+/// written, and parsed.
+std::string NamedServer(std::string_view url);
 Result<ServerUrl> ResolveServerUrl(std::string_view url);
 
 }  // namespace carryall::wire
