@@ -14,27 +14,6 @@
 namespace carryall::apps {
 namespace {
 
-std::string TerminalSample(const SampleView& view, int64_t i) {
-  if (!IsPresent(view, i)) return "--";
-  std::string out;
-  AppendSample(view, i, SampleText::kShort, &out);
-  return out;
-}
-
-// "[1, ..., 7]": `ends` samples at each end where there are more than `limit`.
-std::string Abbreviated(const SampleView& view, int64_t limit, int64_t ends) {
-  std::string out = "[";
-  for (int64_t i = 0; i < view.length; ++i) {
-    if (i > 0) out += ", ";
-    if (view.length > limit && i == ends) {
-      out += "..., ";
-      i = view.length - ends;
-    }
-    out += TerminalSample(view, i);
-  }
-  return out + "]";
-}
-
 class TablePrinter final : public BlockPrinter {
  public:
   explicit TablePrinter(Output* out) : out_(out), replaces_(out->is_terminal()) {}
@@ -77,7 +56,7 @@ class TablePrinter final : public BlockPrinter {
       rows.push_back({Printable(channels[i].name), std::string(Name(view.data_type)),
                       std::to_string(channels[i].sample_rate.hz()),
                       std::to_string(view.length), HasGaps(view) ? "True" : "False",
-                      Abbreviated(view, 3, 1)});
+                      AbbreviatedSamples(view, 3, 1)});
     }
     return rows;
   }
@@ -123,7 +102,8 @@ class JsonPrinter final : public BlockPrinter {
  private:
   void WriteSamples(const SampleView& view, JsonWriter* json) const {
     if (format_ == BlockFormat::kJsonShort) {
-      return json->Text(fmt::format("array(data={}, dtype={})", Abbreviated(view, 16, 3),
+      return json->Text(fmt::format("array(data={}, dtype={})",
+                                    AbbreviatedSamples(view, 16, 3),
                                     Name(view.data_type)));
     }
     json->BeginArray();
@@ -138,6 +118,53 @@ class JsonPrinter final : public BlockPrinter {
       json->Raw(text);
     }
     json->EndArray();
+  }
+
+  BlockFormat format_;
+  Output* out_;
+};
+
+// A block as Python shows it, but for the line breaks of numpy.
+class TextPrinter final : public BlockPrinter {
+ public:
+  TextPrinter(BlockFormat format, Output* out) : format_(format), out_(out) {}
+
+  void Print(const SeriesBlock& block, std::optional<Duration>) override {
+    const bool pretty = format_ == BlockFormat::kPretty;
+    PythonValue data = PythonValue::Dict({}), channels = PythonValue::Dict({});
+    for (size_t i = 0; i < block.size(); ++i) {
+      const Channel& channel = (*block.channels())[i];
+      const SampleView& view = block.view(i);
+      // numpy leaves out the middle of more than a thousand.
+      data.items.emplace_back(
+          channel.name, PythonValue::Of(fmt::format(
+                            "{}({}{})", HasGaps(view) ? "masked_array" : "array",
+                            AbbreviatedSamples(view, 1000, 3), DtypeOf(view.data_type))));
+      channels.items.emplace_back(
+          channel.name,
+          pretty ? ChannelDict(channel) : PythonValue::Of(ChannelRepr(channel)));
+    }
+    const std::string time = std::to_string(block.time().ns());
+    const std::string duration = std::to_string(block.duration().ns());
+    if (pretty) {
+      out_->Append(
+          PythonPretty(PythonValue::Dict({{"time_ns", PythonValue::Of(time)},
+                                          {"data", data},
+                                          {"channels", channels},
+                                          {"_duration_ns", PythonValue::Of(duration)}})) +
+          "\n");
+      return;
+    }
+    out_->Append(
+        fmt::format("SeriesBlock(time_ns={}, data={}, channels={}, _duration_ns={})\n",
+                    time, PythonRepr(data), PythonRepr(channels), duration));
+  }
+
+ private:
+  // numpy names the types that a literal does not have.
+  static std::string DtypeOf(DataType type) {
+    if (type == DataType::kFloat64 || type == DataType::kInt64) return "";
+    return fmt::format(", dtype={}", Name(type));
   }
 
   BlockFormat format_;
@@ -223,6 +250,9 @@ void AddBlockFormats(CLI::App& command, BlockFormat& format) {
   AddFormatFlags<BlockFormat>(
       command,
       {{"--table", BlockFormat::kTable, "a table of first and last samples (default)"},
+       {"--str", BlockFormat::kText, "a line a block, for reading"},
+       {"--repr", BlockFormat::kText, "the same"},
+       {"--pprint", BlockFormat::kPretty, "a Python dictionary a block"},
        {"--json", BlockFormat::kJson, "JSON, one object a block"},
        {"--json-pp", BlockFormat::kJsonPretty, "JSON, indented"},
        {"--json-abrv", BlockFormat::kJsonShort, "indented JSON with shortened arrays"},
@@ -234,6 +264,9 @@ std::unique_ptr<BlockPrinter> BlockPrinter::Make(BlockFormat format, Output* out
   switch (format) {
     case BlockFormat::kTable:
       return std::make_unique<TablePrinter>(out);
+    case BlockFormat::kText:
+    case BlockFormat::kPretty:
+      return std::make_unique<TextPrinter>(format, out);
     case BlockFormat::kCsv:
       return std::make_unique<CsvPrinter>(out);
     default:

@@ -13,9 +13,10 @@ class App;
 namespace carryall::apps {
 
 /// How blocks are shown.
-enum class BlockFormat { kTable, kJson, kJsonPretty, kJsonShort, kCsv };
+enum class BlockFormat { kTable, kText, kPretty, kJson, kJsonPretty, kJsonShort, kCsv };
 
-/// Adds --table, --json, --json-pp, --json-abrv and --csv, of which one may be given.
+/// Adds --table, --str, --repr, --pprint, --json, --json-pp, --json-abrv and --csv, of
+/// which one may be given.
 void AddBlockFormats(CLI::App& command, BlockFormat& format);
 
 /// Prints blocks of one stream. JSON is an object a block; CSV is a line a sample time,

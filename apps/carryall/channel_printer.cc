@@ -171,25 +171,19 @@ class NamePrinter final : public ChannelPrinter {
   Output* out_;
 };
 
-// "<X1:A, 16 Hz, 'int32', publisher='P', stride=62_500_000>"
-class ReprPrinter final : public ChannelPrinter {
+// A channel a line, or over several lines, as Python shows it.
+class TextPrinter final : public ChannelPrinter {
  public:
-  explicit ReprPrinter(Output* out) : out_(out) {}
+  TextPrinter(ChannelFormat format, Output* out) : format_(format), out_(out) {}
   void Print(const Channel& channel) override {
-    std::string text = fmt::format("<{}, {} Hz, '{}'", channel.name,
-                                   channel.sample_rate.hz(), Name(channel.data_type));
-    for (const FieldRow& row : kFields) {
-      if (row.field <= Field::kRate) continue;
-      const std::optional<std::string> value = ValueOf(channel, row.field);
-      if (!value) continue;
-      text += row.number
-                  ? fmt::format(", {}={}", row.name, GroupedDigits(std::stoll(*value)))
-                  : fmt::format(", {}='{}'", row.name, *value);
-    }
-    out_->Append(text.append(">\n"));
+    std::string text = format_ == ChannelFormat::kRepr
+                           ? ChannelRepr(channel)
+                           : PythonPretty(ChannelDict(channel));
+    out_->Append(text.append("\n"));
   }
 
  private:
+  ChannelFormat format_;
   Output* out_;
 };
 
@@ -248,10 +242,37 @@ void AddChannelFormats(CLI::App& command, ChannelFormat& format) {
        {"--table-full", ChannelFormat::kTableFull, "a table with all fields"},
        {"--str", ChannelFormat::kName, "names only, one a line"},
        {"--repr", ChannelFormat::kRepr, "one line a channel, for reading"},
+       {"--pprint", ChannelFormat::kPretty, "a Python dictionary a channel"},
        {"--json", ChannelFormat::kJson, "JSON, one object a line"},
        {"--json-pp", ChannelFormat::kJsonPretty, "JSON, indented"},
+       {"--json-abrv", ChannelFormat::kJsonPretty, "the same: nothing is shortened"},
        {"--csv", ChannelFormat::kCsv, "CSV with a header"}},
       format);
+}
+
+std::string ChannelRepr(const Channel& channel) {
+  std::string text = fmt::format("<{}, {} Hz, '{}'", channel.name,
+                                 channel.sample_rate.hz(), Name(channel.data_type));
+  for (const FieldRow& row : kFields) {
+    if (row.field <= Field::kRate) continue;
+    const std::optional<std::string> value = ValueOf(channel, row.field);
+    if (!value) continue;
+    text += row.number
+                ? fmt::format(", {}={}", row.name, GroupedDigits(std::stoll(*value)))
+                : fmt::format(", {}='{}'", row.name, *value);
+  }
+  return text + ">";
+}
+
+PythonValue ChannelDict(const Channel& channel) {
+  PythonValue dict = PythonValue::Dict({});
+  for (const FieldRow& row : kFields) {
+    const std::optional<std::string> value = ValueOf(channel, row.field);
+    if (!value) continue;
+    dict.items.emplace_back(row.name,
+                            PythonValue::Of(row.number ? *value : PythonString(*value)));
+  }
+  return dict;
 }
 
 void WriteChannel(const Channel& channel, JsonWriter* json) {
@@ -278,7 +299,8 @@ std::unique_ptr<ChannelPrinter> ChannelPrinter::Make(ChannelFormat format, Outpu
     case ChannelFormat::kName:
       return std::make_unique<NamePrinter>(out);
     case ChannelFormat::kRepr:
-      return std::make_unique<ReprPrinter>(out);
+    case ChannelFormat::kPretty:
+      return std::make_unique<TextPrinter>(format, out);
     case ChannelFormat::kJson:
       return std::make_unique<JsonPrinter>(false, out);
     case ChannelFormat::kJsonPretty:

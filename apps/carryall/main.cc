@@ -1,7 +1,9 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
+#include "abbreviations.h"
 #include "command.h"
 #include "session.h"
 
@@ -62,6 +64,20 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
       ->excludes(quiet);
 }
 
+// The last of an option that is given several times counts.
+void LetTheLastCount(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    const bool one = option->get_expected_max() == 1 && !option->get_positional();
+    if (one && option->get_items_expected_max() == 1 &&
+        option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw) {
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
+  }
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    LetTheLastCount(*command);
+  }
+}
+
 int Run(int argc, char** argv) {
   CLI::App app("Arrakis data, served and read at high rates.", "carryall");
   GlobalOptions global;
@@ -72,8 +88,12 @@ int Run(int argc, char** argv) {
   app.require_subcommand(0, 1);
   AddGlobalOptions(app, global);
   AddCommands(app, global);
+  LetTheLastCount(app);
   try {
-    app.parse(argc, argv);
+    // The last word first, as the parser takes them.
+    std::vector<std::string> words = ExpandAbbreviations(app, {argv + 1, argv + argc});
+    std::reverse(words.begin(), words.end());
+    app.parse(std::move(words));
   } catch (const CLI::Success& e) {  // --help, --version
     return app.exit(e);
   } catch (const CLI::ParseError& e) {

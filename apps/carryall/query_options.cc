@@ -3,12 +3,14 @@
 #include <CLI/CLI.hpp>
 
 #include "carryall/base/clock.h"
+#include "date_text.h"
 #include "session.h"
 
 namespace carryall::apps {
 namespace {
 
-constexpr const char* kTimeHelp = "GPS seconds, UTC date and time, now or now-SECONDS";
+constexpr const char* kTimeHelp =
+    "GPS seconds, UTC date and time, now, now-SECONDS or '1 hour ago'";
 
 std::optional<std::string> Given(const std::string& text) {
   if (text.empty()) return std::nullopt;
@@ -27,9 +29,11 @@ Result<std::optional<Duration>> SecondsOf(std::string_view option,
 
 Result<std::optional<GpsTime>> TimeOf(std::string_view option, const std::string& text) {
   if (text.empty()) return std::nullopt;
-  const Result<GpsTime> time = ParseGpsTime(text, Clock::System().Now());
-  if (!time.ok()) return OptionError(option, time.status());
-  return *time;
+  const GpsTime now = Clock::System().Now();
+  const Result<GpsTime> time = ParseGpsTime(text, now);
+  if (time.ok()) return *time;
+  if (const auto date = ParseDateText(text, UnixFromGps(now))) return GpsFromUnix(*date);
+  return OptionError(option, time.status());
 }
 
 void AddFilterOptions(CLI::App& command, FilterOptions& options) {

@@ -63,7 +63,20 @@ Session::Session(std::unique_ptr<proxy::SshProxy> proxy, std::string remote,
       shows_progress_(shows_progress) {}
 
 Status Session::Explain(const Status& status) const {
-  return proxy_ == nullptr ? status : WithContext(status, remote_);
+  if (proxy_ != nullptr) return WithContext(status, remote_);
+  switch (KindOf(status)) {
+    case ErrorKind::kNoEndpoint:
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kTimeout:
+    case ErrorKind::kGap:
+    case ErrorKind::kDropped:
+    case ErrorKind::kCorrupt:
+      // Most name it themselves, or the one of several that it was.
+      if (status.message().find("://") != std::string::npos) return status;
+      return WithContext(status, client_->url());
+    default:
+      return status;
+  }
 }
 
 Result<client::ClientOptions> ClientOptionsOf(const GlobalOptions& global,

@@ -45,7 +45,8 @@ class Session {
   /// Ends calls on Ctrl-C.
   client::CallContext context() const;
   bool shows_progress() const { return shows_progress_; }
-  /// Puts the remote host in front of an error of a server behind it.
+  /// An error with what it came from in front: the remote host of a server behind one,
+  /// or the server if the text names none.
   Status Explain(const Status& status) const;
 
  private:

@@ -62,9 +62,10 @@ class OutputSink final : public Sink {
         printer_(BlockPrinter::Make(options.format, &out_)) {}
   Status Write(const SeriesBlock& block) override {
     std::optional<Duration> latency;
-    if (latency_) latency = Clock::System().Now() - block.time();
+    const bool in_table = format_ == BlockFormat::kTable;
+    if (latency_ || in_table) latency = Clock::System().Now() - block.time();
     printer_->Print(block, latency);
-    if (latency && format_ != BlockFormat::kTable) {
+    if (latency && !in_table) {
       fmt::print(stderr, "block {} latency: {:.6f} s\n", count_, latency->seconds());
     }
     ++count_;
@@ -150,6 +151,9 @@ void AddStreamCommand(CLI::App& app, GlobalOptions& global) {
       ->add_option("--reconnect", options->reconnect,
                    "go on where a server broke off, as long as it is not away for longer")
       ->type_name("SECONDS");
+  command->add_flag_callback(
+      "--no-fast-forward", [] {},
+      "without effect: what a reader cannot keep up with is a gap");
   command->add_flag("--latency", options->latency, "say how old blocks are");
   AddOutputFile(*command, options->file);
   AddBlockFormats(*command, options->format);

@@ -145,4 +145,21 @@ void AppendSample(const SampleView& view, int64_t i, SampleText form, std::strin
   }
 }
 
+std::string AbbreviatedSamples(const SampleView& view, int64_t limit, int64_t ends) {
+  std::string out = "[";
+  for (int64_t i = 0; i < view.length; ++i) {
+    if (i > 0) out += ", ";
+    if (view.length > limit && i == ends) {
+      out += "..., ";
+      i = view.length - ends;
+    }
+    if (IsPresent(view, i)) {
+      AppendSample(view, i, SampleText::kShort, &out);
+    } else {
+      out += "--";
+    }
+  }
+  return out + "]";
+}
+
 }  // namespace carryall::apps

@@ -42,4 +42,8 @@ bool HasGaps(const SampleView& view);
 enum class SampleText { kExact, kShort };
 void AppendSample(const SampleView& view, int64_t i, SampleText form, std::string* out);
 
+/// "[1, ..., 7]": `ends` samples at each end where there are more than `limit`; "--" for
+/// one that is missing.
+std::string AbbreviatedSamples(const SampleView& view, int64_t limit, int64_t ends);
+
 }  // namespace carryall::apps
