@@ -8,6 +8,7 @@
 #include "bindings/errors.h"
 #include "bindings/kafka_consumer.h"
 #include "bindings/mask.h"
+#include "bindings/proxy.h"
 #include "bindings/publisher.h"
 #include "bindings/wire.h"
 #include "carryall/flight/receive_memory.h"
@@ -50,4 +51,5 @@ NB_MODULE(_core, m) {
   BindWire(m);
   BindAssembler(m);
   BindKafkaConsumer(m);
+  BindProxy(m);
 }

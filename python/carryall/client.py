@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Union
@@ -105,13 +106,25 @@ def _refuse_empty(start: int | None, end: int | None, duration: int | None) -> N
 class Client:
     """A connection to an Arrakis server, by default ARRAKIS_SERVER.
 
-    Times are GPS seconds (int, float or Decimal). Nothing is sent before a method is called;
-    connections are kept and shared. Every wait has a deadline and can be interrupted with
+    Times are GPS seconds (int, float or Decimal). Nothing is sent before a method is called
+    (a server behind a login host, "ssh://[user@]host[:port][::server[:port]]", is connected
+    to at once, as carryall.proxy does it, for as long as this object lives); connections are
+    kept and shared. Every wait has a deadline and can be interrupted with
     Ctrl-C. May be used from several threads."""
 
     def __init__(self, url: str | None = None, *, token: str | bool | None = None) -> None:
-        self.initial_url = parse_arrakis_url(url).geturl()
         from carryall.auth import resolve_token  # needs pyarrow.flight, which takes a while
+        given = os.environ.get("ARRAKIS_SERVER", "") if url is None else url
+        if given.startswith("ssh://"):
+            self.initial_url = given
+            # Tokens are for the server behind the login host, where the URL names it.
+            login, _, server = given.removeprefix("ssh://").partition("::")
+            found = resolve_token(token, f"grpc://{server or login.rpartition('@')[2]}") or None
+            proxy = _core.SshProxy(given, found)
+            weakref.finalize(self, proxy.close)
+            self._core = _core.Client(proxy.url(), found)
+            return
+        self.initial_url = parse_arrakis_url(url).geturl()
         self._core = _core.Client(self.initial_url, resolve_token(token, self.initial_url))
 
     def __repr__(self) -> str:

@@ -13,13 +13,12 @@ import subprocess
 import pytest
 from pyarrow import flight
 
-from harness import clients, fake_ssh, servers
+from harness import clients, fake_ssh, scripted, servers
 from harness.ports import free_ports
 from harness.processes import Program, clean_environment, run
 from harness.waiting import until
 
 TYPES = servers.FIXTURES / "types.toml"
-CF = servers.FIXTURES / "CF.toml"
 I32 = "T1:INT-I32"
 SPAN = ["--start", "1000000000", "--end", "1000000001"]
 
@@ -108,22 +107,28 @@ def test_every_form_of_url(tmp_path, ours, url, destination):
     assert asks == ("::" not in url)
 
 
-def test_all_servers_of_the_platform_are_reached(tmp_path):
-    """Two servers that know each other by names that only the remote host resolves."""
-    ports = free_ports(2)
-    scopes = tmp_path / "scopes.yaml"
-    scopes.write_text("".join(
-        f"grpc://{name}:\n  scopes: {{{domain}: [{{all: true}}]}}\n"
-        "  retention: {newest: 0, oldest: .inf}\n"
-        for name, domain in (("first.site:31206", "CF"), ("second.site:31207", "T1"))))
-    with servers.start("ours", CF, url=f"127.0.0.1:{ports[0]}", scope_map=scopes), \
-            servers.start("ours", TYPES, url=f"127.0.0.1:{ports[1]}") as second:
-        remote = Remote(tmp_path, "first.site:31206",
-                        {"first.site:31206": f"127.0.0.1:{ports[0]}",
-                         "second.site:31207": f"127.0.0.1:{ports[1]}"})
-        assert run([servers.carryall(), "-u", f"127.0.0.1:{ports[0]}", "describe", I32,
-                    "--timeout", "5"]).status != 0
-        directly = run([servers.carryall(), "-u", second.url, "describe", I32, "--json"])
+class Platform(scripted.ScriptedServer):
+    """A server that sends clients on to another, by a name that only remote hosts resolve."""
+
+    OTHER = "second.site:31207"
+
+    def __init__(self):
+        super().__init__([])
+        self.endpoints["Describe"] = lambda args: [(args, [f"grpc://{self.OTHER}".encode()])]
+
+    def do_action(self, context, action):
+        assert action.type == "scope-map"
+        yield flight.Result(json.dumps({"endpoints": {f"grpc://{self.OTHER}": {}}}).encode())
+
+
+def test_all_servers_of_the_platform_are_reached(tmp_path, ours):
+    with Platform() as first:
+        remote = Remote(tmp_path, "first.site",
+                        {"first.site:31206": host_port(first.url),
+                         Platform.OTHER: host_port(ours.url)})
+        unreachable = run([servers.carryall(), "-u", first.url, "describe", I32, "--timeout", "5"])
+        assert unreachable.status != 0
+        directly = run([servers.carryall(), "-u", ours.url, "describe", I32, "--json"])
         through = remote.run("-u", "ssh://host", "describe", I32, "--json")
         assert (through.status, through.out) == (0, directly.out), through
 
@@ -318,6 +323,9 @@ def sshd(tmp_path):
     wrapper = directory / "ssh"
     wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {directory}/ssh_config "$@"\n')
     wrapper.chmod(0o755)
+    checked = run([program, "-t", "-f", directory / "config"])
+    if checked.status != 0:
+        pytest.skip(f"2026-11-26: sshd does not run everywhere: {checked.err.strip()}")
     with Program([program, "-D", "-e", "-f", directory / "config"]) as running:
         def answers():
             assert running.running, running.describe()
