@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["PUBLISH_UNSUPPORTED_MSG", "FlightProxy", "SSHConnection", "SSHConnectionLike",
            "ssh_proxy"]
 
-PUBLISH_UNSUPPORTED_MSG = "publishing through the SSH proxy is not supported"
+PUBLISH_UNSUPPORTED_MSG = _core.PUBLISH_UNSUPPORTED_MSG
 
 _PATIENCE_NS = 1_000_000_000
 _DEFAULT_PLACE = "localhost:0"
