@@ -182,7 +182,9 @@ def test_files_hold_what_json_shows(url, tmp_path, verb, name):
 
 
 def test_what_the_server_refuses_exits_with_its_status(url, free_port):
-    assert "T9:NOPE" in refused(1, "-u", url, "describe", "T9:NOPE")
+    for verb in (["describe"], ["fetch", *SPAN], ["stream", *SPAN]):
+        said = refused(1, "-u", url, *verb, "T9:NOPE")
+        assert said.startswith(f"carryall: {url}: ") and "T9:NOPE" in said
     assert str(free_port) in refused(1, "-u", f"127.0.0.1:{free_port}", "count")
     assert "(" in refused(2, "-u", url, "find", "(")
     assert "no-such-replay" in refused(1, "-u", url, "count", "--replay-id", "no-such-replay")
@@ -197,7 +199,7 @@ def test_what_the_server_refuses_exits_with_its_status(url, free_port):
 def test_a_gap_that_is_not_wanted_exits_with_3():
     with servers.start("ours", TYPES, faults=("stall", 4, 30)) as server:
         done = carryall("-u", server.url, "stream", I32, "--on-gap", "raise", "--json")
-        assert done.status == 3, done
+        assert done.status == 3 and server.url in done.err, done
         assert len(done.out.splitlines()) >= 1
 
 
@@ -205,7 +207,7 @@ def test_silence_beyond_the_timeout_exits_with_4():
     with servers.start("ours", TYPES, faults=("stall", 4, 60)) as server:
         done = carryall("-u", server.url, "fetch", I32, *SPAN, "--timeout", "1",
                         timeout=30)
-        assert done.status == 4, done
+        assert done.status == 4 and server.url in done.err, done
 
 
 def test_a_reader_that_goes_away_is_no_error(crowd, url):
@@ -328,7 +330,7 @@ def test_bash_completes_verbs_and_options():
     assert completed("carryall", "-u", "U", "co") == ["count", "completion"]
     assert "mock" in completed("carryall", "serve", "")
     assert "--fault-value" in completed("carryall", "serve", "mock", "--f")
-    assert completed("carryall", "list", "X", "--json-") == ["--json-pp"]
+    assert completed("carryall", "list", "X", "--json-") == ["--json-pp", "--json-abrv"]
     assert "--url" in completed("carryall", "fetch", "A:B", "--u")
 
 

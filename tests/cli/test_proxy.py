@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 from pyarrow import flight
@@ -175,6 +176,27 @@ def test_publishing_is_refused(remote):
     assert done.status == 1
     assert done.err == "carryall: publishing through the SSH proxy is not supported\n"
     assert remote.calls() == []
+
+
+SCRIPT = """
+import carryall
+def use(*url):
+    client = carryall.Client(*url)
+    print(client.count("T1:INT"), client.fetch(["T1:INT-I32"], 1000000000).duration_ns, client)
+use("ssh://me@host")
+use()
+carryall.Client().count()
+kept = carryall.Client()  # until the end of the interpreter
+"""
+
+
+def test_the_package_takes_ssh_urls(remote):
+    done = run([sys.executable, "-c", SCRIPT], ARRAKIS_SERVER="ssh://host:22",
+               PYTHONPATH=servers.ROOT / "build/release/python", **remote.environment)
+    assert (done.status, done.out) == (0, "8 62500000 Client('ssh://me@host')\n"
+                                          "8 62500000 Client('ssh://host:22')\n"), done
+    assert len([call for call in remote.calls() if "-M" in call["words"]]) == 4
+    assert not remote.is_left()
 
 
 # -- the end of connections ----------------------------------------------------------------
