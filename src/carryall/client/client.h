@@ -64,6 +64,8 @@ struct StreamOptions {
   /// asked again, where it left off, until nothing has come for so long; nothing: that is
   /// the end, as for stock clients. Without a latency tolerance output waits for it.
   std::optional<Duration> reconnect;
+  /// As of the client's options, for this call.
+  std::optional<Duration> silence_timeout;
   int64_t max_queued_bytes = int64_t{256} << 20;  ///< per stream; readers pause above it
   int64_t max_result_bytes = int64_t{64} << 30;   ///< fetch only
 };

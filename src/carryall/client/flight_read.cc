@@ -31,7 +31,8 @@ std::string AcceptHeader(const ClientOptions& options, const StreamPlan& plan,
 FlightRead HowToRead(const std::shared_ptr<const Session>& session,
                      const StreamPlan& plan, const StreamEndpoint& endpoint,
                      int64_t batch_bytes, GpsTime now) {
-  const ClientOptions& options = session->options();
+  ClientOptions options = session->options();
+  if (plan.silence) options.silence_timeout = plan.silence;
   FlightRead how;
   how.sink.ticket = endpoint.endpoint.ticket;
   how.sink.channels = endpoint.channels;

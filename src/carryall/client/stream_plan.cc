@@ -197,6 +197,7 @@ Result<StreamPlan> PlanStream(const Session& session,
   plan.headers = CallHeaders();
   plan.tolerance = options.latency_tolerance;
   plan.reconnect = options.reconnect;
+  plan.silence = options.silence_timeout;
   wire::StreamArgs args;
   args.channels = names;
   args.start = span.start;

@@ -25,7 +25,7 @@ struct StreamPlan {
   Duration native_stride;                      ///< common to all channels
   std::vector<StreamEndpoint> endpoints;
   flight::Headers headers;
-  std::optional<Duration> tolerance, reconnect;  ///< as in StreamOptions
+  std::optional<Duration> tolerance, reconnect, silence;  ///< as in StreamOptions
 
   /// Whether two endpoints carry a channel in common (time slices, say).
   bool has_shared_channels() const;

@@ -10,6 +10,10 @@ Result<TimeSpan> ResolveSpan(const StreamOptions& options) {
     ARROW_RETURN_NOT_OK(
         wire::CheckLatency("latency tolerance", *options.latency_tolerance));
   }
+  if (options.silence_timeout && options.silence_timeout->ns() <= 0) {
+    return Error(ErrorKind::kInvalidArgument, "silence timeout must be above 0, got {}",
+                 ToString(*options.silence_timeout));
+  }
   if (options.reconnect && options.reconnect->ns() <= 0) {
     return Error(ErrorKind::kInvalidArgument, "time to reconnect must be above 0, got {}",
                  ToString(*options.reconnect));

@@ -18,7 +18,8 @@ struct TimeSpan {
 };
 
 /// kInvalidArgument for an end together with a duration, a live stream of negative
-/// duration, a latency tolerance out of its limits, or no time to reconnect in.
+/// duration, a latency tolerance out of its limits, or no time to be silent or to
+/// reconnect in.
 Result<TimeSpan> ResolveSpan(const StreamOptions& options);
 
 /// kInvalidReplay for one replay bound without the other, bounds together with an id, or
