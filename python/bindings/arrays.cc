@@ -6,6 +6,7 @@
 #include <array>
 
 #include "bindings/errors.h"
+#include "bindings/lifetime.h"
 #include "carryall/kernels/bitmap.h"
 
 namespace carryall::python {
@@ -183,9 +184,8 @@ PyObject* MakeMasked(const SeriesBlock& block, size_t at, ArrayMemory* memory,
 
 MemoryOwner OwnerOf(Ref object) {
   return MemoryOwner(object.Release(), [](const void* held) {
-    const PyGILState_STATE state = PyGILState_Ensure();
-    Py_DECREF(static_cast<PyObject*>(const_cast<void*>(held)));
-    PyGILState_Release(state);
+    const GilIfAny gil;
+    if (gil) Py_DECREF(static_cast<PyObject*>(const_cast<void*>(held)));
   });
 }
 

@@ -162,6 +162,20 @@ PyObject* GetHasGaps(PyObject* self, void*) {
   return Py_NewRef(Py_False);
 }
 
+PyObject* GetBytes(PyObject* self, void*) {
+  Block* block = AsBlock(self);
+  int64_t bytes = 0;
+  for (Py_ssize_t i = 0; i < block->layout->size(); ++i) {
+    if (block->arrays[i] != nullptr) {
+      bytes += PyArray_NBYTES(reinterpret_cast<PyArrayObject*>(block->arrays[i]));
+    } else {
+      const SampleView view = block->views.view(static_cast<size_t>(i));
+      bytes += view.length * ByteWidth(view.data_type);
+    }
+  }
+  return PyLong_FromLongLong(bytes);
+}
+
 Py_ssize_t Length(PyObject* self) { return AsBlock(self)->layout->size(); }
 
 PyObject* GetItem(PyObject* self, PyObject* name) {
@@ -172,7 +186,8 @@ PyObject* GetItem(PyObject* self, PyObject* name) {
 }
 
 int Contains(PyObject* self, PyObject* name) {
-  return PyDict_Contains(AsBlock(self)->layout->index, name);
+  const Py_ssize_t at = Find(AsBlock(self)->layout, name);
+  return at == -2 ? -1 : at >= 0;
 }
 
 PyObject* Iterate(PyObject* self) {
@@ -226,6 +241,8 @@ PyMethodDef g_methods[] = {
      "_gap(time_ns, duration_ns, channels): a block without a sample."},
     {"_to_column_batch", ToColumnBatch, METH_NOARGS,
      "The block as a RecordBatch of one row."},
+    {"_to_arrow", ToArrowBatch, METH_NOARGS,
+     "The block as a RecordBatch over its own memory."},
     {"_to_row_message", ToRowMessage, METH_O,
      "The block in row form with the given ids, as the buffer of an IPC stream."},
     {"_concatenate", Concatenate, METH_O | METH_CLASS,
@@ -237,6 +254,7 @@ PyGetSetDef g_getters[] = {
     {"start_ns", GetTime, nullptr, "The same as time_ns.", nullptr},
     {"end_ns", GetEnd, nullptr, "GPS time just after the last sample, ns.", nullptr},
     {"duration_ns", GetDuration, nullptr, "How long the block lasts, ns.", nullptr},
+    {"nbytes", GetBytes, nullptr, "Bytes of all samples.", nullptr},
     {"data", GetData, nullptr, "Mapping: name -> array, made when asked for.", nullptr},
     {"channels", GetChannels, nullptr, "Mapping: name -> Channel.", nullptr},
     {"has_gaps", GetHasGaps, nullptr, "Whether any channel has gaps.", nullptr},

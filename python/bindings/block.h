@@ -75,6 +75,8 @@ Result<carryall::SeriesBlock> ViewsOf(Block* block);
 Result<carryall::SeriesBlock> ViewsOf(Block* block, KnownChannels* known);
 
 PyObject* MakeSeries(Block* block, Py_ssize_t at);
+/// The samples of a series, whatever it was made from, and owners for them.
+Result<SampleView> ViewOf(Series* series, std::vector<MemoryOwner>* owners);
 
 enum class ItemKind { kArrays, kArrayItems, kSeriesItems };
 /// Iterates over the channels of a block.
@@ -91,5 +93,10 @@ PyObject* MakeGap(PyObject* type, PyObject* args);
 PyObject* ToColumnBatch(PyObject* self, PyObject*);
 PyObject* ToRowMessage(PyObject* self, PyObject* ids);
 PyObject* Concatenate(PyObject* type, PyObject* blocks);
+PyObject* ToArrowBatch(PyObject* self, PyObject*);
+
+// Methods of the series type (series_export.cc).
+PyObject* SeriesToArrow(PyObject* self, PyObject*);
+PyObject* SeriesEnvelope(PyObject* self, PyObject* bins);
 
 }  // namespace carryall::python

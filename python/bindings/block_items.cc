@@ -79,7 +79,8 @@ PyObject* GetItem(PyObject* self, PyObject* name) {
 }
 
 int Contains(PyObject* self, PyObject* name) {
-  return PyDict_Contains(BlockOf(self)->layout->index, name);
+  const Py_ssize_t at = Find(BlockOf(self)->layout, name);
+  return at == -2 ? -1 : at >= 0;
 }
 
 PyObject* Iterate(PyObject* self) {

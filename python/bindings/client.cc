@@ -4,6 +4,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <atomic>
+#include <mutex>
+
 #include "bindings/block.h"
 #include "bindings/blocking.h"
 #include "bindings/client.h"
@@ -61,20 +64,57 @@ mux::OnDrop OnDropOf(const std::string& name) {
                            : mux::OnDrop::kIgnore;
 }
 
-/// The blocks of a running stream.
+/// Tells a Python function how far a fetch is. What it raises ends the fetch.
+auto Reporter(nb::handle function) {
+  return [function](const client::CallContext::Progress& progress) {
+    const GilIfAny gil;
+    if (!gil || PyErr_Occurred()) return;
+    const Ref answer = Ref::Take(PyObject_CallFunction(
+        function.ptr(), "LLs", static_cast<long long>(progress.bytes),  // NOLINT
+        static_cast<long long>(progress.complete_until.ns()),           // NOLINT
+        progress.waiting_for.c_str()));
+  };
+}
+
+/// The options of a call as Python gives them.
+struct CallOptions {
+  Names channels;
+  client::StreamOptions stream;
+};
+
+/// A stream, opened when its first block is asked for.
 class Stream {
  public:
-  explicit Stream(std::unique_ptr<client::BlockStream> blocks)
-      : blocks_(std::move(blocks)) {}
+  Stream(std::shared_ptr<client::Client> client, std::stop_token client_closed,
+         CallOptions options)
+      : client_(std::move(client)),
+        options_(std::move(options)),
+        state_(std::make_shared<State>()),
+        with_client_(
+            std::make_unique<WithClient>(std::move(client_closed), Ending{state_})) {}
   Stream(Stream&&) = default;
   ~Stream() {
-    if (blocks_ == nullptr) return;
-    const nb::gil_scoped_release no_gil;  // it joins threads
-    blocks_.reset();
+    if (state_ == nullptr) return;  // moved from
+    if (!IsOrphan()) Cancel();
+    LetGo(with_client_);
+    LetGo(state_);
+    LetGo(client_);
   }
 
   nb::object Next() {
-    auto block = Blocking([&] { return blocks_->Next(Interruptible()); });
+    if (state_->busy.exchange(true)) {
+      PyErr_SetString(PyExc_ValueError, "another thread is waiting for the next block");
+      throw nb::python_error();
+    }
+    const std::shared_ptr<State> state = state_;
+    const std::unique_ptr<State, void (*)(State*)> free(
+        state.get(), [](State* held) { held->busy.store(false); });
+    const auto context = Interruptible(state->stop.get_token());
+    if (state->blocks == nullptr) {
+      state->Keep(Blocking(
+          [&] { return client_->Stream(options_.channels, options_.stream, context); }));
+    }
+    auto block = Blocking([&] { return state->blocks->Next(context); });
     if (!block) return nb::none();
     if (!layout_ || AsLayout(layout_)->set != block->channels()) {
       layout_ = MakeLayout(block->channels());
@@ -84,28 +124,63 @@ class Stream {
         MakeBlock(nullptr, *std::move(block), Ref::Share(layout_.get()), true)));
   }
   void Cancel() {
-    const nb::gil_scoped_release no_gil;
-    blocks_->Cancel();
+    WithoutGil([&] { state_->Cancel(); });
   }
 
  private:
-  std::unique_ptr<client::BlockStream> blocks_;
+  struct State {
+    void Keep(std::unique_ptr<client::BlockStream> opened) {
+      const std::lock_guard lock(mutex);
+      blocks = std::move(opened);
+      if (stop.stop_requested()) blocks->Cancel();
+    }
+    void Cancel() {
+      stop.request_stop();
+      const std::lock_guard lock(mutex);
+      if (blocks != nullptr) blocks->Cancel();
+    }
+    std::mutex mutex;  // blocks is set once, by whoever asks for the first
+    std::unique_ptr<client::BlockStream> blocks;
+    std::stop_source stop;
+    std::atomic<bool> busy = false;
+  };
+  struct Ending {
+    std::shared_ptr<State> state;
+    void operator()() const { state->Cancel(); }
+  };
+  using WithClient = std::stop_callback<Ending>;
+
+  std::shared_ptr<client::Client> client_;
+  CallOptions options_;
+  std::shared_ptr<State> state_;
+  std::unique_ptr<WithClient> with_client_;
   Ref layout_;
 };
 
 /// client::Client with Python's values at its edges.
 class PythonClient {
  public:
-  PythonClient(std::string url, OptionalText token) {
+  PythonClient(std::string url, OptionalText token, OptionalNs request_timeout,
+               OptionalNs stall_timeout) {
     client::ClientOptions options;
     options.url = std::move(url);
     options.token = std::move(token);
-    core_ = Blocking([&] { return client::Client::Make(std::move(options)); });
+    options.answer_timeout = AsDuration(request_timeout).value_or(options.answer_timeout);
+    options.connect_timeout = std::min(options.connect_timeout, options.answer_timeout);
+    options.silence_timeout = AsDuration(stall_timeout);
+    auto made = client::Client::Make(std::move(options));
+    RaiseUnlessOk(made.status());
+    core_ = *std::move(made);
   }
   ~PythonClient() {
-    const nb::gil_scoped_release no_gil;  // readers of brokers are threads, too
-    core_.reset();
+    stop_.request_stop();
+    LetGo(core_);  // readers of brokers are threads, too
   }
+
+  void Close() {
+    WithoutGil([&] { stop_.request_stop(); });
+  }
+  bool IsClosed() const { return stop_.stop_requested(); }
 
   nb::list Find(const wire::FindArgs& args) {
     std::vector<Channel> found;
@@ -116,56 +191,61 @@ class PythonClient {
             found.push_back(channel);
             return true;
           },
-          Interruptible());
+          Context());
     });
     return AsList(found);
   }
   int64_t Count(const wire::FindArgs& args) {
-    return Blocking([&] { return core_->Count(args, Interruptible()); });
+    return Blocking([&] { return core_->Count(args, Context()); });
   }
   nb::list Describe(Names channels, OptionalNs time, OptionalText replay_id) {
     const wire::DescribeArgs args{std::move(channels), AsTime(time),
                                   std::move(replay_id)};
-    return AsList(Blocking([&] { return core_->Describe(args, Interruptible()); }));
+    return AsList(Blocking([&] { return core_->Describe(args, Context()); }));
   }
 
-  nb::object Fetch(const Names& channels, const client::StreamOptions& options) {
+  nb::object Fetch(const CallOptions& options, const nb::object& progress) {
+    auto context = Context();
+    if (!progress.is_none()) context.progress = Reporter(progress);
     auto block =
-        Blocking([&] { return core_->Fetch(channels, options, Interruptible()); });
+        Blocking([&] { return core_->Fetch(options.channels, options.stream, context); });
     Ref layout = MakeLayout(block.channels());
     if (!layout) throw nb::python_error();
     return Checked(
         Ref::Take(MakeBlock(nullptr, std::move(block), std::move(layout), true)));
   }
-  Stream Open(const Names& channels, const client::StreamOptions& options) {
-    return Stream(
-        Blocking([&] { return core_->Stream(channels, options, Interruptible()); }));
+  Stream Open(CallOptions options) {
+    return Stream(core_, stop_.get_token(), std::move(options));
   }
 
   std::string ServerInfo() {
-    return Blocking([&] { return core_->ServerInfo(Interruptible()); });
+    return Blocking([&] { return core_->ServerInfo(Context()); });
   }
   std::string ScopeMap() {
-    return Blocking([&] { return core_->ScopeMap(Interruptible()); });
+    return Blocking([&] { return core_->ScopeMap(Context()); });
   }
   std::string Replays() {
-    return Blocking([&] { return core_->Replays(Interruptible()); });
+    return Blocking([&] { return core_->Replays(Context()); });
   }
   Names Endpoints() {
-    return Blocking([&] { return core_->Endpoints(Interruptible()); });
+    return Blocking([&] { return core_->Endpoints(Context()); });
   }
   Names Domains() {
-    return Blocking([&] { return core_->Domains(Interruptible()); });
+    return Blocking([&] { return core_->Domains(Context()); });
   }
 
  private:
+  client::CallContext Context() const { return Interruptible(stop_.get_token()); }
+
+  std::stop_source stop_;
   std::shared_ptr<client::Client> core_;
 };
 
-client::StreamOptions OptionsOf(OptionalNs start, OptionalNs end, OptionalNs duration,
-                                OptionalNs replay_start, OptionalNs replay_end,
-                                OptionalText replay_id, const std::string& on_gap,
-                                OptionalText kafka_url) {
+/// What fetch and stream have in common.
+CallOptions OptionsOf(Names channels, OptionalNs start, OptionalNs end,
+                      OptionalNs duration, OptionalNs replay_start, OptionalNs replay_end,
+                      OptionalText replay_id, const std::string& on_gap,
+                      OptionalText kafka_url, OptionalNs stall_timeout) {
   client::StreamOptions options;
   options.start = AsTime(start);
   options.end = AsTime(end);
@@ -175,7 +255,8 @@ client::StreamOptions OptionsOf(OptionalNs start, OptionalNs end, OptionalNs dur
   options.replay_id = std::move(replay_id);
   options.on_gap = OnGapOf(on_gap);
   options.kafka_url = std::move(kafka_url);
-  return options;
+  options.silence_timeout = AsDuration(stall_timeout);
+  return {std::move(channels), std::move(options)};
 }
 
 }  // namespace
@@ -183,11 +264,19 @@ client::StreamOptions OptionsOf(OptionalNs start, OptionalNs end, OptionalNs dur
 void BindClient(nb::module_& m) {
   using nb::arg;
   InstallLogSink();
+  nb::class_<Cancellation>(m, "Cancellation")
+      .def(nb::init<>())
+      .def("cancel", &Cancellation::Cancel)
+      .def("run", &Cancellation::Run, arg("function"));
   nb::class_<Stream>(m, "Stream")
       .def("next", &Stream::Next)
       .def("cancel", &Stream::Cancel);
   nb::class_<PythonClient>(m, "Client")
-      .def(nb::init<std::string, OptionalText>(), arg("url"), arg("token").none())
+      .def(nb::init<std::string, OptionalText, OptionalNs, OptionalNs>(), arg("url"),
+           arg("token").none(), arg("request_timeout").none(),
+           arg("stall_timeout").none())
+      .def("close", &PythonClient::Close)
+      .def("is_closed", &PythonClient::IsClosed)
       .def(
           "find",
           [](PythonClient& self, std::string pattern, const Names& data_types,
@@ -214,35 +303,43 @@ void BindClient(nb::module_& m) {
            arg("replay_id").none())
       .def(
           "fetch",
-          [](PythonClient& self, const Names& channels, OptionalNs start, OptionalNs end,
-             OptionalNs duration, OptionalNs replay_start, OptionalNs replay_end,
-             OptionalText replay_id, const std::string& on_gap, OptionalText kafka_url) {
-            return self.Fetch(
-                channels, OptionsOf(start, end, duration, replay_start, replay_end,
-                                    std::move(replay_id), on_gap, std::move(kafka_url)));
-          },
-          arg("channels"), arg("start").none(), arg("end").none(), arg("duration").none(),
-          arg("replay_start").none(), arg("replay_end").none(), arg("replay_id").none(),
-          arg("on_gap"), arg("kafka_url").none())
-      .def(
-          "stream",
-          [](PythonClient& self, const Names& channels, OptionalNs start, OptionalNs end,
+          [](PythonClient& self, Names channels, OptionalNs start, OptionalNs end,
              OptionalNs duration, OptionalNs replay_start, OptionalNs replay_end,
              OptionalText replay_id, const std::string& on_gap, OptionalText kafka_url,
-             const std::string& on_drop, OptionalNs stride, OptionalNs latency_tolerance,
-             OptionalNs reconnect) {
-            auto options = OptionsOf(start, end, duration, replay_start, replay_end,
-                                     std::move(replay_id), on_gap, std::move(kafka_url));
-            options.on_drop = OnDropOf(on_drop);
-            options.stride = AsDuration(stride);
-            options.latency_tolerance = AsDuration(latency_tolerance);
-            options.reconnect = AsDuration(reconnect);
-            return self.Open(channels, options);
+             OptionalNs stall_timeout, const nb::object& progress) {
+            return self.Fetch(OptionsOf(std::move(channels), start, end, duration,
+                                        replay_start, replay_end, std::move(replay_id),
+                                        on_gap, std::move(kafka_url), stall_timeout),
+                              progress);
           },
           arg("channels"), arg("start").none(), arg("end").none(), arg("duration").none(),
           arg("replay_start").none(), arg("replay_end").none(), arg("replay_id").none(),
-          arg("on_gap"), arg("kafka_url").none(), arg("on_drop"), arg("stride").none(),
-          arg("latency_tolerance").none(), arg("reconnect").none())
+          arg("on_gap"), arg("kafka_url").none(), arg("stall_timeout").none(),
+          arg("progress").none())
+      .def(
+          "stream",
+          [](PythonClient& self, Names channels, OptionalNs start, OptionalNs end,
+             OptionalNs duration, OptionalNs replay_start, OptionalNs replay_end,
+             OptionalText replay_id, const std::string& on_gap, OptionalText kafka_url,
+             OptionalNs stall_timeout, const std::string& on_drop, OptionalNs stride,
+             OptionalNs latency_tolerance, OptionalNs reconnect,
+             std::optional<int64_t> max_queued_bytes) {
+            CallOptions options = OptionsOf(
+                std::move(channels), start, end, duration, replay_start, replay_end,
+                std::move(replay_id), on_gap, std::move(kafka_url), stall_timeout);
+            client::StreamOptions& stream = options.stream;
+            stream.on_drop = OnDropOf(on_drop);
+            stream.stride = AsDuration(stride);
+            stream.latency_tolerance = AsDuration(latency_tolerance);
+            stream.reconnect = AsDuration(reconnect);
+            stream.max_queued_bytes = max_queued_bytes.value_or(stream.max_queued_bytes);
+            return self.Open(std::move(options));
+          },
+          arg("channels"), arg("start").none(), arg("end").none(), arg("duration").none(),
+          arg("replay_start").none(), arg("replay_end").none(), arg("replay_id").none(),
+          arg("on_gap"), arg("kafka_url").none(), arg("stall_timeout").none(),
+          arg("on_drop"), arg("stride").none(), arg("latency_tolerance").none(),
+          arg("reconnect").none(), arg("max_queued_bytes").none())
       .def("server_info", &PythonClient::ServerInfo)
       .def("scope_map", &PythonClient::ScopeMap)
       .def("replays", &PythonClient::Replays)

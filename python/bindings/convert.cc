@@ -5,6 +5,7 @@
 #include <array>
 
 #include "bindings/arrays.h"
+#include "bindings/arrow_export.h"
 #include "bindings/batch_layouts.h"
 #include "bindings/block.h"
 #include "bindings/errors.h"
@@ -134,6 +135,15 @@ PyObject* ToColumnBatch(PyObject* self, PyObject*) {
     const auto views = ViewsOf(reinterpret_cast<Block*>(self));
     if (!views.ok()) return Raise(views.status());
     const auto batch = codec::ToColumnBatch(*views);
+    return batch.ok() ? arrow::py::wrap_batch(*batch) : Raise(batch.status());
+  });
+}
+
+PyObject* ToArrowBatch(PyObject* self, PyObject*) {
+  return Guard<PyObject*>(nullptr, [&]() -> PyObject* {
+    const auto views = ViewsOf(reinterpret_cast<Block*>(self));
+    if (!views.ok()) return Raise(views.status());
+    const auto batch = BlockAsArrow(*views);
     return batch.ok() ? arrow::py::wrap_batch(*batch) : Raise(batch.status());
   });
 }

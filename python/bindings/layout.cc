@@ -242,6 +242,12 @@ PyObject* ChannelsByName(Layout* layout) {
 }
 
 Py_ssize_t Find(const Layout* layout, PyObject* name) {
+  Ref of_channel;
+  if (!PyUnicode_Check(name)) {
+    of_channel = Ref::Take(PyObject_GetAttrString(name, "name"));
+    if (of_channel) name = of_channel.get();
+    PyErr_Clear();
+  }
   PyObject* position = PyDict_GetItemWithError(layout->index, name);
   if (position != nullptr) return PyLong_AsSsize_t(position);
   return PyErr_Occurred() ? -2 : -1;

@@ -48,7 +48,8 @@ double RateOf(PyObject* channel);
 /// set.
 PyObject* ChannelsOf(Layout* layout);
 PyObject* ChannelsByName(Layout* layout);
-/// Position of a name: -1 if it is not there, -2 with an exception set.
+/// Position of a name, or of a Channel by its name: -1 if it is not there, -2 with an
+/// exception set.
 Py_ssize_t Find(const Layout* layout, PyObject* name);
 
 inline Layout* AsLayout(const Ref& ref) { return reinterpret_cast<Layout*>(ref.get()); }

@@ -7,6 +7,7 @@
 #include "bindings/client.h"
 #include "bindings/errors.h"
 #include "bindings/kafka_consumer.h"
+#include "bindings/lifetime.h"
 #include "bindings/mask.h"
 #include "bindings/proxy.h"
 #include "bindings/publisher.h"
@@ -46,6 +47,7 @@ NB_MODULE(_core, m) {
       },
       nb::arg("bitmap"), nb::arg("offset"), nb::arg("length"),
       "Boolean mask of a validity bitmap (least significant bit first): True = missing.");
+  m.def("end_all_calls", &EndAllCalls, "Blocking calls end soon, for good.");
   BindClient(m);
   BindPublisher(m);
   BindWire(m);

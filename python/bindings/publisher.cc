@@ -37,11 +37,7 @@ class PythonPublisher {
     core_ = Blocking([&] { return publish::Publisher::Make(std::move(options)); });
   }
   PythonPublisher(PythonPublisher&&) = default;
-  ~PythonPublisher() {
-    if (core_ == nullptr) return;
-    const nb::gil_scoped_release no_gil;  // it may wait for what is under way
-    core_.reset();
-  }
+  ~PythonPublisher() { LetGo(core_); }
 
   void Register(std::optional<nb::list> channels) {
     if (!channels) {

@@ -89,6 +89,14 @@ PyObject* GetDuration(PyObject* self, void*) {
   return PyLong_FromLongLong(DurationNs(Length(self), rate));
 }
 
+PyMethodDef g_methods[] = {
+    {"_to_arrow", SeriesToArrow, METH_NOARGS,
+     "The samples as a pyarrow.Array over their own memory."},
+    {"_envelope", SeriesEnvelope, METH_O,
+     "_envelope(bins): the lowest and the highest sample of each of so many parts, as "
+     "two float64 arrays; NaN where a part has none."},
+    {nullptr, nullptr, 0, nullptr}};
+
 PyGetSetDef g_getters[] = {
     {"time_ns", GetTime, nullptr, "GPS time of the first sample, ns.", nullptr},
     {"data", GetData, nullptr,
@@ -104,6 +112,7 @@ PyType_Slot g_slots[] = {{Py_tp_new, reinterpret_cast<void*>(New)},
                          {Py_tp_traverse, reinterpret_cast<void*>(Traverse)},
                          // Not sq_length: a series is no sequence.
                          {Py_mp_length, reinterpret_cast<void*>(Length)},
+                         {Py_tp_methods, g_methods},
                          {Py_tp_getset, g_getters},
                          {0, nullptr}};
 PyType_Spec g_spec = {"carryall._core.SeriesBase", sizeof(Series), 0,
@@ -120,6 +129,18 @@ bool InitSeries(PyObject* module) {
 void SetSeriesType(PyTypeObject* series) {
   Py_INCREF(series);
   g_series = series;
+}
+
+Result<SampleView> ViewOf(Series* series, std::vector<MemoryOwner>* owners) {
+  Block* block = series->block;
+  if (block == nullptr) return ViewOf(series->data, owners);
+  // Masks can be written to, so those that Python has seen count, not the bitmaps.
+  PyObject* array = block->arrays[series->at];
+  if (array != nullptr && (block->views.size() == 0 || IsMasked(array))) {
+    return ViewOf(array, owners);
+  }
+  *owners = block->views.owners();
+  return block->views.view(static_cast<size_t>(series->at));
 }
 
 PyObject* MakeSeries(Block* block, Py_ssize_t at) {

@@ -7,6 +7,7 @@ from types import ModuleType
 
 # Before the function of its name: what is imported first is what a later import does not rebind.
 import carryall.stream as _module  # isort: skip  # noqa: F401
+from carryall._times import Nanoseconds
 from carryall.api import (count, describe, domains, fetch, find, replays, scope_map,
                           server_info, stream)
 from carryall.block import Freq, Series, SeriesBlock, Time
@@ -18,7 +19,8 @@ from carryall.publish import Publisher
 __version__ = "0.1.0"
 
 __all__ = [
-    "CarryallError", "Channel", "Client", "EndpointStalledError", "Freq", "PublishError",
+    "CarryallError", "Channel", "Client", "EndpointStalledError", "Freq", "Nanoseconds",
+    "PublishError",
     "Publisher", "Series", "SeriesBlock", "Time", "count", "describe", "domains", "fetch", "find",
     "replays", "scope_map", "server_info", "stream",
 ]

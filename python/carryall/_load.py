@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import pathlib
 
@@ -25,5 +26,8 @@ except ImportError as error:
     raise ImportError(
         f"carryall was built for another pyarrow than {pyarrow.__version__}, which is "
         f"installed here: {error}") from error
+
+# Before the interpreter goes: threads that wait in the core must not outlive it.
+atexit.register(_core.end_all_calls)
 
 __all__ = ["_core"]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy
 import pyarrow
 
+from carryall._extras import BlockExtras, SeriesExtras
 from carryall._load import _core
 from carryall.channel import Channel
 from carryall.errors import InvalidArgumentError
@@ -82,7 +83,7 @@ def _frozen(what: object, name: str) -> dataclasses.FrozenInstanceError:
     return dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
-class Series(_core.SeriesBase):
+class Series(SeriesExtras):
     """The samples of one channel over a span. Immutable.
 
     `data` is a numpy array, and a numpy.ma.MaskedArray exactly where samples are missing."""
@@ -155,7 +156,7 @@ class Series(_core.SeriesBase):
         return type(self)(self.time_ns, self.data.copy(), self.channel)
 
 
-class SeriesBlock(_core.BlockBase):
+class SeriesBlock(BlockExtras):
     """The samples of several channels over one span. Immutable.
 
     `data` and `channels` are mappings by name; `block[name]` is a Series. Arrays are made when
@@ -180,9 +181,9 @@ class SeriesBlock(_core.BlockBase):
         # A field of the stock package's class.
         return self.duration_ns
 
-    def filter(self, channels: Iterable[str] | None = None) -> SeriesBlock:
+    def filter(self, channels: Iterable[str | Channel] | None = None) -> SeriesBlock:
         """The block with these channels only, in the order given; all of them if none are."""
-        names = [] if channels is None else list(channels)
+        names = [] if channels is None else [str(channel) for channel in channels]
         if not names:
             return self
         return type(self)(self.time_ns, {name: self.data[name] for name in names},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import weakref
@@ -14,6 +15,9 @@ import numpy
 from numpy.typing import DTypeLike
 
 from carryall._load import _core
+from carryall._progress import BlockCounter, Progress, ProgressLike, listener
+from carryall._stream import Stream
+from carryall._times import Nanoseconds
 from carryall.block import SeriesBlock
 from carryall.channel import Channel
 from carryall.constants import (DEFAULT_ARRAKIS_SERVER, DEFAULT_MATCH, MAX_SAMPLE_RATE,
@@ -23,9 +27,14 @@ from carryall.mux import ONDROP_DEFAULT, ONGAP_DEFAULT, OnDrop, OnGap, policy
 
 if TYPE_CHECKING:
     from pyarrow import flight
+    from types import TracebackType
+
+    from typing_extensions import Self
 
 DataTypeLike = Union[DTypeLike, Sequence[DTypeLike]]
-Seconds = Union[int, float, Decimal]
+#: Seconds, or with Nanoseconds(...) whole nanoseconds
+Seconds = Union[int, float, Decimal, Nanoseconds]
+ChannelLike = Union[str, Channel]
 
 # What a server that relays data may take beyond the latency of its channels, ns.
 RELAY_GRACE = 2_000_000_000
@@ -62,6 +71,8 @@ def _ns(seconds: Seconds | None) -> int | None:
     100,000,000 ns at any GPS time."""
     if seconds is None:
         return None
+    if isinstance(seconds, Nanoseconds):
+        return int(seconds)
     if isinstance(seconds, (int, numpy.integer)):
         return int(seconds) * 1_000_000_000
     if isinstance(seconds, (float, numpy.floating)):
@@ -87,7 +98,7 @@ def _rate(rate: int | None, otherwise: int) -> int:
     return int(rate)
 
 
-def _names(channels: Iterable[str]) -> list[str]:
+def _names(channels: Iterable[ChannelLike]) -> list[str]:
     if isinstance(channels, str):
         raise InvalidArgumentError(f"channels must be a list of names, got {channels!r}")
     return [str(channel) for channel in channels]
@@ -103,17 +114,44 @@ def _refuse_empty(start: int | None, end: int | None, duration: int | None) -> N
                              f"{Decimal(end).scaleb(-9)})")
 
 
+def _timeout(name: str, value: Seconds | None) -> int | None:
+    ns = _ns(value)
+    if ns is not None and ns <= 0:
+        raise InvalidArgumentError(f"{name} must be above 0 s, got {value}")
+    return ns
+
+
 class Client:
     """A connection to an Arrakis server, by default ARRAKIS_SERVER.
 
-    Times are GPS seconds (int, float or Decimal). Nothing is sent before a method is called
-    (a server behind a login host, "ssh://[user@]host[:port][::server[:port]]", is connected
-    to at once, as carryall.proxy does it, for as long as this object lives); connections are
-    kept and shared. Every wait has a deadline and can be interrupted with
-    Ctrl-C. May be used from several threads."""
+    Times are GPS seconds (int, float or Decimal) or Nanoseconds. Channels are given by name or
+    as Channel. Nothing is sent before a method is called (a server behind a login host,
+    "ssh://[user@]host[:port][::server[:port]]", is connected to at once, as carryall.proxy does
+    it, for as long as this object lives); connections are kept and shared. May be used from
+    several threads, and pickled (with its token, if one was given); a process forked off one
+    that has made calls gets an UnsupportedError at once.
 
-    def __init__(self, url: str | None = None, *, token: str | bool | None = None) -> None:
+    Every wait has a deadline, and ends within a tenth of a second of Ctrl-C, of `close()` from
+    another thread (CancelledError) and of the interpreter's exit. `request_timeout` is how
+    long a request may go without an answer (30 s; ARRAKIS_REQUEST_TIMEOUT), `stall_timeout`
+    how long a stream of data may be silent (by default as its channels declare, and 30 s),
+    `latency_tolerance` the default of that of stream()."""
+
+    def __init__(self, url: str | None = None, *, token: str | bool | None = None,
+                 request_timeout: Seconds | None = None, stall_timeout: Seconds | None = None,
+                 latency_tolerance: Seconds | None = None) -> None:
         from carryall.auth import resolve_token  # needs pyarrow.flight, which takes a while
+        self._given: dict[str, Any] = {
+            "token": token, "request_timeout": request_timeout, "stall_timeout": stall_timeout,
+            "latency_tolerance": latency_tolerance}
+        if request_timeout is None and (text := os.environ.get("ARRAKIS_REQUEST_TIMEOUT")):
+            try:
+                request_timeout = float(text)
+            except ValueError:
+                raise InvalidArgumentError(
+                    f"ARRAKIS_REQUEST_TIMEOUT must be seconds, got {text!r}") from None
+        timeouts = (_timeout("request_timeout", request_timeout),
+                    _timeout("stall_timeout", stall_timeout))
         given = os.environ.get("ARRAKIS_SERVER", "") if url is None else url
         if given.startswith("ssh://"):
             self.initial_url = given
@@ -122,13 +160,29 @@ class Client:
             found = resolve_token(token, f"grpc://{server or login.rpartition('@')[2]}") or None
             proxy = _core.SshProxy(given, found)
             weakref.finalize(self, proxy.close)
-            self._core = _core.Client(proxy.url(), found)
+            self._core = _core.Client(proxy.url(), found, *timeouts)
             return
         self.initial_url = parse_arrakis_url(url).geturl()
-        self._core = _core.Client(self.initial_url, resolve_token(token, self.initial_url))
+        self._core = _core.Client(self.initial_url, resolve_token(token, self.initial_url),
+                                  *timeouts)
 
     def __repr__(self) -> str:
         return f"Client({self.initial_url!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial(type(self), self.initial_url, **self._given), ()
+
+    def close(self) -> None:
+        """Ends the calls and streams of this client, whatever threads they are on, and those
+        to come, with a CancelledError."""
+        self._core.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
 
     def _find_arguments(self, pattern: str | None, data_type: DataTypeLike | None,
                         min_rate: int | None, max_rate: int | None,
@@ -157,13 +211,13 @@ class Client:
         return self._core.count(**self._find_arguments(
             pattern, data_type, min_rate, max_rate, publisher, time, replay_id))
 
-    def describe(self, channels: Iterable[str], time: Seconds | None = None,
+    def describe(self, channels: Iterable[ChannelLike], time: Seconds | None = None,
                  replay_id: str | None = None) -> dict[str, Channel]:
         """What is known of some channels, by name."""
         return {channel.name: channel for channel in self._core.describe(
             channels=_names(channels), time=_ns(time), replay_id=replay_id)}
 
-    def stream(self, channels: Iterable[str], start: Seconds | None = None,
+    def stream(self, channels: Iterable[ChannelLike], start: Seconds | None = None,
                end: Seconds | None = None, *, duration: Seconds | None = None,
                kafka_url: str | None = None, replay_start: Seconds | None = None,
                replay_end: Seconds | None = None, replay_id: str | None = None,
@@ -171,43 +225,81 @@ class Client:
                fast_forward: bool = True,
                on_drop: str | OnDrop = ONDROP_DEFAULT,
                latency_tolerance: Seconds | None = None,
-               reconnect: Seconds | None = None) -> Iterator[SeriesBlock]:
+               reconnect: Seconds | None = None, stall_timeout: Seconds | None = None,
+               max_queued_bytes: int | None = None,
+               progress: ProgressLike = None) -> Stream:
         """Blocks of the channels, one a stride, in the order of time: from `start` or live,
-        until `end`, for `duration`, or for ever. With `kafka_url`, "host:port[,host:port]",
+        until `end`, for `duration`, or for ever. For `for` and `async for`; nothing happens
+        before the first block is asked for. With `kafka_url`, "host:port[,host:port]",
         straight from those brokers, not from a server.
 
         What is not there `latency_tolerance` seconds after its end (0.01 to 86400; by default
         as the channels declare) is missing. A server that breaks off is asked again, from
         where it left off, for `reconnect` seconds; by default that is an error. Without a
-        latency tolerance blocks wait for it."""
-        running = self._core.stream(
-            channels=_names(channels), start=_ns(start), end=_ns(end), duration=_ns(duration),
-            replay_start=_ns(replay_start), replay_end=_ns(replay_end), replay_id=replay_id,
-            on_gap=policy(OnGap, on_gap), kafka_url=kafka_url, on_drop=policy(OnDrop, on_drop),
-            stride=_ns(stride), latency_tolerance=_ns(latency_tolerance),
-            reconnect=_ns(reconnect))
-        try:
-            while (block := running.next()) is not None:
-                yield block
-        finally:
-            running.cancel()
+        latency tolerance blocks wait for it. One that is silent for `stall_timeout` seconds
+        is an EndpointStalledError.
 
-    def fetch(self, channels: Iterable[str], start: Seconds | None = None,
+        Up to `max_queued_bytes` (256 MiB) wait for whoever reads slowly; then the server is
+        not read from. `progress`: True for a bar of tqdm, or a function that is given a
+        Progress a block."""
+        def open_stream() -> _core.Stream:
+            if max_queued_bytes is not None and max_queued_bytes <= 0:
+                raise InvalidArgumentError(
+                    f"max_queued_bytes must be above 0, got {max_queued_bytes}")
+            tolerance = (self._given["latency_tolerance"] if latency_tolerance is None
+                         else latency_tolerance)
+            return self._core.stream(
+                channels=_names(channels), start=_ns(start), end=_ns(end),
+                duration=_ns(duration), replay_start=_ns(replay_start),
+                replay_end=_ns(replay_end), replay_id=replay_id,
+                on_gap=policy(OnGap, on_gap), kafka_url=kafka_url,
+                stall_timeout=_timeout("stall_timeout", stall_timeout),
+                on_drop=policy(OnDrop, on_drop), stride=_ns(stride),
+                latency_tolerance=_ns(tolerance), reconnect=_ns(reconnect),
+                max_queued_bytes=max_queued_bytes)
+
+        told = (listener("stream", progress, *self._span(start, end, duration))
+                if progress else None)
+        return Stream(open_stream, None if told is None else BlockCounter(told))
+
+    def fetch(self, channels: Iterable[ChannelLike], start: Seconds | None = None,
               end: Seconds | None = None, *, duration: Seconds | None = None,
               kafka_url: str | None = None, replay_start: Seconds | None = None,
               replay_end: Seconds | None = None, replay_id: str | None = None,
-              on_gap: str | OnGap = ONGAP_DEFAULT) -> SeriesBlock:
+              on_gap: str | OnGap = ONGAP_DEFAULT, stall_timeout: Seconds | None = None,
+              progress: ProgressLike = None) -> SeriesBlock:
         """The samples of [start, end) in one block. With `start` alone one native block, with
-        `duration` alone live samples, with neither the newest native block. `kafka_url` as
-        in stream()."""
+        `duration` alone live samples, with neither the newest native block. `kafka_url`,
+        `stall_timeout` and `progress` as in stream()."""
         gaps = policy(OnGap, on_gap)
         if gaps == "skip":
             raise InvalidArgumentError("fetch cannot skip gaps: its result has no holes")
         _refuse_empty(_ns(start), _ns(end), _ns(duration))
-        return self._core.fetch(
-            channels=_names(channels), start=_ns(start), end=_ns(end), duration=_ns(duration),
-            replay_start=_ns(replay_start), replay_end=_ns(replay_end), replay_id=replay_id,
-            on_gap=gaps, kafka_url=kafka_url)
+        told = (listener("fetch", progress, *self._span(start, end, duration))
+                if progress else None)
+
+        def tell(*values: Any) -> None:
+            told(Progress(*values))
+
+        try:
+            return self._core.fetch(
+                channels=_names(channels), start=_ns(start), end=_ns(end),
+                duration=_ns(duration), replay_start=_ns(replay_start),
+                replay_end=_ns(replay_end), replay_id=replay_id, on_gap=gaps,
+                kafka_url=kafka_url, stall_timeout=_timeout("stall_timeout", stall_timeout),
+                progress=None if told is None else tell)
+        finally:
+            if told is not None:
+                told.close()
+
+    @staticmethod
+    def _span(start: Seconds | None, end: Seconds | None,
+              duration: Seconds | None) -> tuple[int | None, int | None]:
+        """The bounds of what is asked for, ns, as far as they are known before."""
+        start_ns, end_ns, duration_ns = _ns(start), _ns(end), _ns(duration)
+        if start_ns is not None and duration_ns is not None:
+            end_ns = start_ns + duration_ns
+        return start_ns, end_ns
 
     def server_info(self) -> dict[str, Any]:
         """What the server says of itself."""

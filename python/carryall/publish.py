@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow
 
 from carryall._load import _core
+from carryall._times import Nanoseconds
 from carryall.block import SeriesBlock
 from carryall.channel import Channel
 from carryall.client import Seconds, parse_arrakis_url
@@ -42,6 +43,10 @@ def serialize_batch(batch: pyarrow.RecordBatch) -> pyarrow.Buffer:
 def _timeout_ns(timeout: timedelta | Seconds | None) -> int | None:
     if timeout is None:
         return None
+    if isinstance(timeout, Nanoseconds):
+        if timeout < 0:
+            raise InvalidArgumentError(f"a timeout must not be negative, got {timeout}")
+        return int(timeout)
     if not isinstance(timeout, timedelta):
         timeout = timedelta(seconds=float(timeout))
     if timeout < timedelta():

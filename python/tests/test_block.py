@@ -34,8 +34,10 @@ def test_a_block_is_a_mapping_in_the_order_of_its_data():
     assert dict(block.channels) == {"X1:A": A, "X1:B": B}
     with pytest.raises(KeyError, match="X1:NO"):
         block["X1:NO"]
+    assert block[A].name == "X1:A" and A in block and block.get(B).name == "X1:B"
+    assert block.data[A] is block.data["X1:A"] and list(block.filter([A])) == ["X1:A"]
     with pytest.raises(KeyError):
-        block[A]
+        block[7]
 
 
 def test_times_of_a_block():
