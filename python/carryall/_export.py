@@ -17,9 +17,8 @@ def _with_nan(data: numpy.ndarray) -> numpy.ndarray:
     """Floating point samples, NaN where they are missing."""
     if not isinstance(data, numpy.ma.MaskedArray):
         return data
-    if data.dtype.kind != "f":
-        data = data.astype(numpy.float64)
-    return data.filled(numpy.nan)
+    return numpy.ma.filled(data if data.dtype.kind == "f" else data.astype(numpy.float64),
+                           numpy.nan)
 
 
 def _pandas_values(pandas: Any, series: SeriesExtras) -> Any:
@@ -93,9 +92,9 @@ def series_to_gwpy(series: SeriesExtras, pad: float | None) -> Any:
     if series.has_gaps:
         if pad is None and data.dtype.kind != "f":
             raise InvalidArgumentError(
-                f"{numpy.ma.count_masked(data)} of {len(series)} samples of {series.name} are "
+                f"{numpy.count_nonzero(numpy.ma.getmaskarray(data))} of {len(series)} samples of {series.name} are "
                 f"missing, and {data.dtype} has no NaN: say what to pad with")
-        data = data.filled(numpy.nan if pad is None else pad)
+        data = numpy.ma.filled(data, numpy.nan if pad is None else pad)
     channel = series.channel
     seconds, ns = divmod(series.time_ns, 1_000_000_000)
     t0 = need("gwpy.time", "to_gwpy", "gwpy").LIGOTimeGPS(seconds, ns)

@@ -223,15 +223,15 @@ class SeriesBlock(BlockExtras):
                        ) -> Iterator[tuple[str, pyarrow.RecordBatch]]:
         """A batch of `time, id, data` for each partition, in the order in which the block
         comes to them; id is a channel's index in its partition."""
-        partitions: dict[str, list[Channel]] = defaultdict(list)
+        partitions: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for name in self.keys():
             channel = partitioned_channels[name]
             if channel.partition_id is None or channel.partition_index is None:
                 raise InvalidArgumentError(f"channel has no partition: {name}")
-            partitions[channel.partition_id].append(channel)
-        for partition_id, channels in partitions.items():
-            part = self.filter(channel.name for channel in channels)
-            message = part._to_row_message([channel.partition_index for channel in channels])
+            partitions[channel.partition_id].append((name, channel.partition_index))
+        for partition_id, rows in partitions.items():
+            part = self.filter(name for name, _ in rows)
+            message = part._to_row_message([index for _, index in rows])
             yield partition_id, pyarrow.ipc.open_stream(message).read_next_batch()
 
     def __repr__(self) -> str:

@@ -87,7 +87,7 @@ def _types(data_type: DataTypeLike | None) -> list[str]:
     if data_type is None:
         return []
     given = data_type if isinstance(data_type, (list, tuple)) else [data_type]
-    return [numpy.dtype(one).name for one in given]
+    return [numpy.dtype(one).name for one in given]  # type: ignore[arg-type]
 
 
 def _rate(rate: int | None, otherwise: int) -> int:
@@ -279,7 +279,8 @@ class Client:
                 if progress else None)
 
         def tell(*values: Any) -> None:
-            told(Progress(*values))
+            if told is not None:
+                told(Progress(*values))
 
         try:
             return self._core.fetch(

@@ -98,7 +98,7 @@ class Publisher:
         self.stride: int | None = None
         self._core = _core.Publisher(
             publisher_id, self.initial_url, replay_id, self._token, partial, transactional,
-            _timeout_ns(delivery_timeout))
+            _timeout_ns(delivery_timeout) or 0)
 
     def __repr__(self) -> str:
         return f"Publisher({self.publisher_id!r}, {self.initial_url!r})"
@@ -157,6 +157,6 @@ class Publisher:
         """Waits for what is under way and lets go of the brokers. What is lost is logged as a
         warning."""
         try:
-            self._core.close(_timeout_ns(timeout))
+            self._core.close(_timeout_ns(timeout) or 0)
         except CarryallError as error:
             _logger.warning("closing: %s", error)
