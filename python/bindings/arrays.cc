@@ -268,6 +268,10 @@ int HasGaps(PyObject* array) {
 }
 
 Ref AsSamples(PyObject* object) {
+  if (PyArray_Check(object) &&
+      PyArray_NDIM(reinterpret_cast<PyArrayObject*>(object)) == 1) {
+    return Ref::Share(object);
+  }
   // ENSUREARRAY is not asked for: masked arrays stay what they are.
   Ref array = Ref::Take(PyArray_FromAny(object, nullptr, 0, 0, 0, nullptr));
   if (array && PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array.get())) != 1) {

@@ -109,4 +109,81 @@ Result<std::shared_ptr<arrow::RecordBatch>> BlockAsArrow(const SeriesBlock& bloc
                                   std::move(columns));
 }
 
+Result<std::shared_ptr<arrow::RecordBatch>> RowsAsArrow(
+    const SeriesBlock& block, const std::vector<uint32_t>& ids) {
+  const auto rows = static_cast<int64_t>(block.size());
+  if (ids.size() != block.size() || ids.empty()) {
+    return Error(ErrorKind::kInvalidArgument, "{} channels with {} ids", rows,
+                 ids.size());
+  }
+  const DataType type = block.view(0).data_type;
+  int64_t samples = 0;
+  bool gaps = false;
+  for (size_t i = 0; i < block.size(); ++i) {
+    const SampleView view = block.view(i);
+    if (view.data_type != type) {
+      return Error(ErrorKind::kInvalidArgument,
+                   "channels of one message have different types: {} is {}, expected {}",
+                   (*block.channels())[i].name, Name(view.data_type), Name(type));
+    }
+    samples += view.length;
+    gaps = gaps || view.may_have_gaps();
+  }
+  if (samples > std::numeric_limits<int32_t>::max()) {
+    return Error(ErrorKind::kInvalidArgument, "{} samples, more than lists can hold",
+                 samples);
+  }
+  const int64_t width = ByteWidth(type);
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> values,
+                        arrow::AllocateBuffer(samples * width));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> times,
+                        arrow::AllocateBuffer(rows * 8));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> id_values,
+                        arrow::AllocateBuffer(rows * 4));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> offsets,
+                        arrow::AllocateBuffer((rows + 1) * 4));
+  std::shared_ptr<arrow::Buffer> validity;
+  if (gaps) {
+    ARROW_ASSIGN_OR_RAISE(validity, Zeros((samples + 7) / 8));
+    kernels::SetBits(validity->mutable_data(), 0, samples, true);
+  }
+  std::memcpy(id_values->mutable_data(), ids.data(), ids.size() * 4);
+  auto* ends = reinterpret_cast<int32_t*>(offsets->mutable_data());
+  int64_t at = 0, missing = 0;
+  ends[0] = 0;
+  for (size_t i = 0; i < block.size(); ++i) {
+    const SampleView view = block.view(i);
+    uint8_t* to = values->mutable_data() + at * width;
+    const auto bytes = static_cast<size_t>(view.length * width);
+    if (view.all_missing()) {
+      std::memset(to, 0, bytes);
+      kernels::SetBits(validity->mutable_data(), at, view.length, false);
+      missing += view.length;
+    } else if (view.validity == nullptr) {
+      if (bytes > 0) std::memcpy(to, view.values, bytes);
+    } else {
+      kernels::CopyPresent(view.values, static_cast<int>(width), view.validity,
+                           view.validity_offset, view.length, to);
+      kernels::CopyBits(view.validity, view.validity_offset, view.length,
+                        validity->mutable_data(), at);
+      missing += view.length -
+                 kernels::CountSetBits(view.validity, view.validity_offset, view.length);
+    }
+    at += view.length;
+    ends[i + 1] = static_cast<int32_t>(at);
+    const int64_t ns = block.time().ns();
+    std::memcpy(times->mutable_data() + i * 8, &ns, 8);
+  }
+  if (missing == 0) validity = nullptr;
+  const auto list = arrow::list(ToArrow(type));
+  auto data = arrow::ArrayData::Make(ToArrow(type), samples, {validity, values}, missing);
+  static const auto kTime = arrow::field("time", arrow::int64());
+  static const auto kId = arrow::field("id", arrow::uint32());
+  return arrow::RecordBatch::Make(
+      arrow::schema({kTime, kId, arrow::field("data", list)}), rows,
+      {arrow::ArrayData::Make(arrow::int64(), rows, {nullptr, times}, 0),
+       arrow::ArrayData::Make(arrow::uint32(), rows, {nullptr, id_values}, 0),
+       arrow::ArrayData::Make(list, rows, {nullptr, offsets}, {std::move(data)}, 0)});
+}
+
 }  // namespace carryall::python

@@ -16,4 +16,10 @@ Result<std::shared_ptr<arrow::Array>> SamplesAsArrow(const SampleView& view,
 /// channel's rate as metadata; otherwise as the wire's column form. Samples as above.
 Result<std::shared_ptr<arrow::RecordBatch>> BlockAsArrow(const SeriesBlock& block);
 
+/// A block in row form: `time`, `id` as given and `data`, a row a channel, as stock's
+/// `to_row_batches` gives it. Samples are copied into one run; zeros lie under gaps.
+/// kInvalidArgument naming a channel of another type than the first.
+Result<std::shared_ptr<arrow::RecordBatch>> RowsAsArrow(const SeriesBlock& block,
+                                                        const std::vector<uint32_t>& ids);
+
 }  // namespace carryall::python

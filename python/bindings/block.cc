@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <list>
 
 #include "bindings/errors.h"
 #include "carryall/model/sample_grid.h"
@@ -64,14 +65,29 @@ Block* Allocate(PyTypeObject* type, Ref layout, carryall::SeriesBlock views) {
   return block;
 }
 
+/// The duration of an array of a block; most have that of the one before.
+struct Lasting {
+  double rate = -1;
+  Py_ssize_t length = -1;
+  int64_t duration = 0;
+
+  int64_t Of(Py_ssize_t other_length, double other_rate) {
+    if (other_length != length || other_rate != rate) {
+      rate = other_rate;
+      length = other_length;
+      duration = DurationNs(length, rate);
+    }
+    return duration;
+  }
+};
+
 // Takes one array of a constructor's `data`; false with an exception set.
-bool TakeArray(Block* block, Py_ssize_t at, PyObject* object) {
+bool TakeArray(Block* block, Py_ssize_t at, PyObject* object, double rate,
+               Lasting* lasting) {
   Ref array = AsSamples(object);
   if (!array) return false;
   const Py_ssize_t length = PyArray_DIM(reinterpret_cast<PyArrayObject*>(array.get()), 0);
-  const double rate = RateOf(PyTuple_GET_ITEM(block->layout->channels, at));
-  if (rate < 0) return false;
-  const int64_t duration = DurationNs(length, rate);
+  const int64_t duration = lasting->Of(length, rate);
   if (duration != block->duration_ns && block->duration_ns != 0) {
     Ref name = Ref::Take(PyObject_Str(PyTuple_GET_ITEM(block->layout->names, at)));
     Raise(ErrorKind::kInvalidArgument,
@@ -114,6 +130,66 @@ Ref LayoutOfMappings(PyObject* items, PyObject* channels) {
   return MakeLayout(std::move(names), std::move(values), nullptr);
 }
 
+/// The layout of blocks that were made in Python, and the keys of their `channels`.
+struct Known {
+  Ref layout;
+  std::vector<Ref> keys;
+
+  /// Whether it is that of other such arguments, by the identity of names and Channels.
+  bool IsOf(PyObject* data, PyObject* channels) const {
+    const Layout* of = AsLayout(layout);
+    if (PyDict_GET_SIZE(data) != of->size()) return false;
+    PyObject *name = nullptr, *array = nullptr, *key = nullptr, *channel = nullptr;
+    Py_ssize_t in_data = 0, in_channels = 0;
+    for (Py_ssize_t i = 0; i < of->size(); ++i) {
+      if (!PyDict_Next(data, &in_data, &name, &array) ||
+          !PyDict_Next(channels, &in_channels, &key, &channel) ||
+          name != PyTuple_GET_ITEM(of->names, i) ||
+          key != keys[static_cast<size_t>(i)].get() ||
+          channel != PyTuple_GET_ITEM(of->channels, i)) {
+        return false;
+      }
+    }
+    return true;
+  }
+};
+
+// Latest first. Never destroyed: the interpreter may be gone by then.
+constexpr size_t kRemembered = 8;
+auto& g_known = *new std::list<Known>;
+
+bool AreDicts(PyObject* data, PyObject* channels) {
+  return channels != nullptr && PyDict_CheckExact(data) && PyDict_CheckExact(channels) &&
+         PyDict_GET_SIZE(data) == PyDict_GET_SIZE(channels);
+}
+
+/// The layout for such arguments, if it is known; no exception is set.
+Ref KnownLayout(PyObject* data, PyObject* channels) {
+  if (!AreDicts(data, channels)) return Ref();
+  for (auto it = g_known.begin(); it != g_known.end(); ++it) {
+    if (!it->IsOf(data, channels)) continue;
+    g_known.splice(g_known.begin(), g_known, it);
+    return Ref::Share(g_known.front().layout.get());
+  }
+  return Ref();
+}
+
+void Remember(const Ref& layout, PyObject* data, PyObject* channels) {
+  if (!AreDicts(data, channels)) return;
+  Known known{Ref::Share(layout.get()), {}};
+  PyObject *key = nullptr, *channel = nullptr;
+  for (Py_ssize_t i = 0, at = 0; PyDict_Next(channels, &at, &key, &channel); ++i) {
+    // In another order than the data it would never be recognised.
+    if (channel != PyTuple_GET_ITEM(AsLayout(layout)->channels, i)) return;
+    known.keys.push_back(Ref::Share(key));
+  }
+  g_known.push_front(std::move(known));
+  std::list<Known> forgotten;  // dropping one may run Python code, which may come here
+  if (g_known.size() > kRemembered) {
+    forgotten.splice(forgotten.begin(), g_known, std::prev(g_known.end()));
+  }
+}
+
 PyObject* New(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* kNames[] = {"time_ns", "data", "channels", nullptr};
   long long time_ns = 0;  // NOLINT(google-runtime-int): what the parser fills
@@ -123,17 +199,33 @@ PyObject* New(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     return nullptr;
   }
   return Guard<PyObject*>(nullptr, [&]() -> PyObject* {
-    const Ref items = Ref::Take(PyMapping_Items(data));
-    if (!items) return nullptr;
-    Ref layout = LayoutOfMappings(items.get(), channels);
-    if (!layout) return nullptr;
+    Ref layout = KnownLayout(data, channels);
+    Ref items;
+    if (!layout) {
+      items = Ref::Take(PyMapping_Items(data));
+      if (items) layout = LayoutOfMappings(items.get(), channels);
+      if (!layout) return nullptr;
+      Remember(layout, data, channels);
+    }
+    const std::vector<double>* rates = RatesOf(AsLayout(layout));
+    if (rates == nullptr) return nullptr;
+    const Py_ssize_t count = AsLayout(layout)->size();
     Ref self = Ref::Take(reinterpret_cast<PyObject*>(Allocate(
         type, std::move(layout),
         carryall::SeriesBlock(GpsTime::FromNs(time_ns), Duration(), nullptr, {}, {}))));
     if (!self) return nullptr;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
-      if (!TakeArray(AsBlock(self.get()), i,
-                     PyTuple_GET_ITEM(PyList_GET_ITEM(items.get(), i), 1))) {
+    Lasting lasting;
+    PyObject *key = nullptr, *value = nullptr;
+    for (Py_ssize_t i = 0, at = 0; i < count; ++i) {
+      if (items) {
+        value = PyTuple_GET_ITEM(PyList_GET_ITEM(items.get(), i), 1);
+      } else if (!PyDict_Next(data, &at, &key, &value)) {
+        PyErr_SetString(PyExc_RuntimeError, "data changed meanwhile");
+        return nullptr;
+      }
+      const Ref array = Ref::Share(value);  // making an array may run Python code
+      if (!TakeArray(AsBlock(self.get()), i, value, (*rates)[static_cast<size_t>(i)],
+                     &lasting)) {
         return nullptr;
       }
     }
@@ -243,8 +335,11 @@ PyMethodDef g_methods[] = {
      "The block as a RecordBatch of one row."},
     {"_to_arrow", ToArrowBatch, METH_NOARGS,
      "The block as a RecordBatch over its own memory."},
-    {"_to_row_message", ToRowMessage, METH_O,
-     "The block in row form with the given ids, as the buffer of an IPC stream."},
+    {"_to_row_batch", ToRowBatch, METH_O,
+     "The block in row form with the given ids, as a RecordBatch."},
+    {"_filter", Filter, METH_O, "The block with the channels of a sequence of names."},
+    {"_combine", Combine, METH_O | METH_CLASS,
+     "The blocks of a sequence, all of one span, side by side."},
     {"_concatenate", Concatenate, METH_O | METH_CLASS,
      "The blocks of a list joined in time."},
     {nullptr, nullptr, 0, nullptr}};

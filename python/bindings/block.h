@@ -91,9 +91,13 @@ PyObject* FromColumnBatch(PyObject* type, PyObject* const* args, Py_ssize_t coun
                           PyObject* keywords);
 PyObject* MakeGap(PyObject* type, PyObject* args);
 PyObject* ToColumnBatch(PyObject* self, PyObject*);
-PyObject* ToRowMessage(PyObject* self, PyObject* ids);
 PyObject* Concatenate(PyObject* type, PyObject* blocks);
 PyObject* ToArrowBatch(PyObject* self, PyObject*);
+PyObject* ToRowBatch(PyObject* self, PyObject* ids);
+
+// Methods of the block type that make blocks of parts of others (join.cc).
+PyObject* Filter(PyObject* self, PyObject* names);
+PyObject* Combine(PyObject* type, PyObject* blocks);
 
 // Methods of the series type (series_export.cc).
 PyObject* SeriesToArrow(PyObject* self, PyObject*);

@@ -66,6 +66,47 @@ PyObject* BlockOrRaise(PyObject* type, Result<carryall::SeriesBlock> views,
   return MakeBlock(AsType(type), *std::move(views), Ref::Share(layout), false);
 }
 
+// That of the last gap: of gap after gap the Channels are the same.
+Ref& g_gap_layout = *new Ref;
+
+bool AreThose(PyObject* a, PyObject* b) {
+  if (PyTuple_GET_SIZE(a) != PyTuple_GET_SIZE(b)) return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a); ++i) {
+    if (PyTuple_GET_ITEM(a, i) != PyTuple_GET_ITEM(b, i)) return false;
+  }
+  return true;
+}
+
+/// A layout with a set for a tuple of Channels; null with an exception set.
+Ref LayoutOfGap(Ref channels) {
+  if (g_gap_layout && AreThose(AsLayout(g_gap_layout)->channels, channels.get())) {
+    return Ref::Share(g_gap_layout.get());
+  }
+  const Py_ssize_t count = PyTuple_GET_SIZE(channels.get());
+  Ref names = Ref::Take(PyTuple_New(count));
+  std::vector<Channel> core;
+  for (Py_ssize_t i = 0; names && i < count; ++i) {
+    PyObject* channel = PyTuple_GET_ITEM(channels.get(), i);
+    PyObject* name = PyObject_GetAttrString(channel, "name");
+    if (name == nullptr) return Ref();
+    PyTuple_SET_ITEM(names.get(), i, name);
+    auto one = FromPython(channel);
+    if (!one.ok()) {
+      Raise(one.status());
+      return Ref();
+    }
+    core.push_back(*std::move(one));
+  }
+  auto set = ChannelSet::Make(std::move(core));
+  if (!set.ok()) {
+    Raise(set.status());
+    return Ref();
+  }
+  Ref layout = MakeLayout(std::move(names), std::move(channels), *std::move(set));
+  if (layout) g_gap_layout = Ref::Share(layout.get());
+  return layout;
+}
+
 }  // namespace
 
 PyObject* FromRowBatch(PyObject* type, PyObject* const* args, Py_ssize_t count,
@@ -107,25 +148,13 @@ PyObject* MakeGap(PyObject* type, PyObject* args) {
   return Guard<PyObject*>(nullptr, [&]() -> PyObject* {
     Ref channels = Ref::Take(PySequence_Tuple(given));
     if (!channels) return nullptr;
-    const Py_ssize_t count = PyTuple_GET_SIZE(channels.get());
-    if (count == 0) return MakeEmptyBlock(AsType(type), time_ns);
-    Ref names = Ref::Take(PyTuple_New(count));
-    std::vector<Channel> core;
-    for (Py_ssize_t i = 0; names && i < count; ++i) {
-      PyObject* channel = PyTuple_GET_ITEM(channels.get(), i);
-      PyObject* name = PyObject_GetAttrString(channel, "name");
-      if (name == nullptr) return nullptr;
-      PyTuple_SET_ITEM(names.get(), i, name);
-      auto one = FromPython(channel);
-      if (!one.ok()) return Raise(one.status());
-      core.push_back(*std::move(one));
+    if (PyTuple_GET_SIZE(channels.get()) == 0) {
+      return MakeEmptyBlock(AsType(type), time_ns);
     }
-    auto set = ChannelSet::Make(std::move(core));
-    if (!set.ok()) return Raise(set.status());
-    auto views = carryall::SeriesBlock::Gap(GpsTime::FromNs(time_ns),
-                                            Duration::FromNs(duration_ns), *set);
-    Ref layout = MakeLayout(std::move(names), std::move(channels), *set);
+    Ref layout = LayoutOfGap(std::move(channels));
     if (!layout) return nullptr;
+    auto views = carryall::SeriesBlock::Gap(
+        GpsTime::FromNs(time_ns), Duration::FromNs(duration_ns), AsLayout(layout)->set);
     return MakeBlock(AsType(type), std::move(views), std::move(layout), false);
   });
 }
@@ -148,7 +177,7 @@ PyObject* ToArrowBatch(PyObject* self, PyObject*) {
   });
 }
 
-PyObject* ToRowMessage(PyObject* self, PyObject* given) {
+PyObject* ToRowBatch(PyObject* self, PyObject* given) {
   return Guard<PyObject*>(nullptr, [&]() -> PyObject* {
     const Ref list = Ref::Take(PySequence_List(given));
     if (!list) return nullptr;
@@ -163,8 +192,8 @@ PyObject* ToRowMessage(PyObject* self, PyObject* given) {
     }
     const auto views = ViewsOf(reinterpret_cast<Block*>(self));
     if (!views.ok()) return Raise(views.status());
-    const auto message = codec::ToRowMessage(*views, ids);
-    return message.ok() ? arrow::py::wrap_buffer(*message) : Raise(message.status());
+    const auto batch = RowsAsArrow(*views, ids);
+    return batch.ok() ? arrow::py::wrap_batch(*batch) : Raise(batch.status());
   });
 }
 

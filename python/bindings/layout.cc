@@ -35,6 +35,7 @@ void Dealloc(PyObject* self) {
   Py_CLEAR(layout->names);
   Py_CLEAR(layout->index);
   layout->set.~shared_ptr();
+  layout->rates.~vector();
   PyTypeObject* type = Py_TYPE(self);
   type->tp_free(self);
   Py_DECREF(type);
@@ -152,6 +153,7 @@ Ref MakeLayout(Ref names, Ref channels, std::shared_ptr<const ChannelSet> set) {
   layout->names = names.Release();
   layout->index = index.Release();
   layout->channels = channels.Release();
+  new (&layout->rates) std::vector<double>();
   new (&layout->set) std::shared_ptr<const ChannelSet>(std::move(set));
   return self;
 }
@@ -224,6 +226,19 @@ PyObject* ChannelsOf(Layout* layout) {
   // Making a Channel runs Python code: somebody else may have been here meanwhile.
   if (layout->channels == nullptr) layout->channels = channels.Release();
   return layout->channels;
+}
+
+const std::vector<double>* RatesOf(Layout* layout) {
+  if (!layout->rates.empty()) return &layout->rates;
+  PyObject* channels = ChannelsOf(layout);
+  if (channels == nullptr) return nullptr;
+  std::vector<double> rates;
+  for (Py_ssize_t i = 0; i < layout->size(); ++i) {
+    rates.push_back(RateOf(PyTuple_GET_ITEM(channels, i)));
+    if (rates.back() < 0) return nullptr;
+  }
+  layout->rates = std::move(rates);
+  return &layout->rates;
 }
 
 PyObject* ChannelsByName(Layout* layout) {

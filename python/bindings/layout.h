@@ -13,10 +13,11 @@ namespace carryall::python {
 /// object that only blocks hold.
 struct Layout {
   PyObject ob_base;
-  PyObject* names;     ///< tuple of str
-  PyObject* index;     ///< dict: name -> position
-  PyObject* channels;  ///< tuple of Channel; null until somebody asks
-  PyObject* by_name;   ///< dict: name -> Channel; null until somebody asks
+  PyObject* names;            ///< tuple of str
+  PyObject* index;            ///< dict: name -> position
+  PyObject* channels;         ///< tuple of Channel; null until somebody asks
+  PyObject* by_name;          ///< dict: name -> Channel; null until somebody asks
+  std::vector<double> rates;  ///< samples a second; empty until somebody asks
   std::shared_ptr<const ChannelSet> set;  ///< null: only Python knows the channels so far
   Py_ssize_t size() const { return PyTuple_GET_SIZE(names); }
 };
@@ -43,6 +44,9 @@ Result<Channel> FromPython(PyObject* channel, std::optional<DataType> data_type 
 Status AddDetails(PyObject* channel, Channel* out);
 /// Samples a second of a Channel of Python; negative with an exception set.
 double RateOf(PyObject* channel);
+
+/// Those of all channels of a layout; null with an exception set.
+const std::vector<double>* RatesOf(Layout* layout);
 
 /// The tuple of Channels and the dict of them by name; borrowed, null with an exception
 /// set.

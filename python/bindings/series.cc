@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "bindings/arrays.h"
 #include "bindings/block.h"
 #include "bindings/errors.h"
@@ -126,7 +128,36 @@ bool InitSeries(PyObject* module) {
   return g_series && PyModule_AddType(module, g_series) == 0;
 }
 
+// Series are made and dropped by the thousand: some are kept to be used again. Only the
+// registered type has these slots; classes derived from it have those of their own.
+constexpr size_t kMostKept = 1024;
+auto& g_kept = *new std::vector<PyObject*>;
+
+PyObject* AllocateKept(PyTypeObject* type, Py_ssize_t items) {
+  if (g_kept.empty()) return PyType_GenericAlloc(type, items);
+  PyObject* self = g_kept.back();
+  g_kept.pop_back();
+  std::memset(reinterpret_cast<char*>(self) + sizeof(PyObject), 0,
+              sizeof(Series) - sizeof(PyObject));
+  PyObject_Init(self, type);
+  PyObject_GC_Track(self);
+  return self;
+}
+
+void FreeKept(void* self) {
+  if (g_kept.size() < kMostKept) {
+    g_kept.push_back(static_cast<PyObject*>(self));
+  } else {
+    PyObject_GC_Del(self);
+  }
+}
+
 void SetSeriesType(PyTypeObject* series) {
+  if (series->tp_basicsize == sizeof(Series)) {
+    g_kept.reserve(kMostKept);
+    series->tp_alloc = AllocateKept;
+    series->tp_free = FreeKept;
+  }
   Py_INCREF(series);
   g_series = series;
 }
@@ -150,6 +181,9 @@ PyObject* MakeSeries(Block* block, Py_ssize_t at) {
   Py_INCREF(reinterpret_cast<PyObject*>(block));
   AsSeries(self)->at = at;
   AsSeries(self)->time_ns = block->time_ns;
+  // It only refers to a block, which never refers to a series: with no room for anything
+  // else it is part of no cycle, and the collector need not look at it.
+  if (g_series->tp_dictoffset == 0) PyObject_GC_UnTrack(self);
   return self;
 }
 

@@ -183,11 +183,8 @@ class SeriesBlock(BlockExtras):
 
     def filter(self, channels: Iterable[str | Channel] | None = None) -> SeriesBlock:
         """The block with these channels only, in the order given; all of them if none are."""
-        names = [] if channels is None else [str(channel) for channel in channels]
-        if not names:
-            return self
-        return type(self)(self.time_ns, {name: self.data[name] for name in names},
-                          {name: self.channels[name] for name in names})
+        names = [] if channels is None else list(channels)
+        return self._filter(names) if names else self
 
     def create_gaps(self, channels: Iterable[Channel]) -> SeriesBlock:
         """The block with gaps for those of `channels` that it does not have."""
@@ -195,8 +192,7 @@ class SeriesBlock(BlockExtras):
         if not absent:
             return self
         gaps = type(self)._gap(self.time_ns, self.duration_ns, absent)
-        return type(self)(self.time_ns, {**self.data, **gaps.data},
-                          {**self.channels, **gaps.channels})
+        return type(self)._combine([self, gaps])
 
     @classmethod
     def full_gap(cls, time_ns: int, duration_ns: int,
@@ -230,9 +226,8 @@ class SeriesBlock(BlockExtras):
                 raise InvalidArgumentError(f"channel has no partition: {name}")
             partitions[channel.partition_id].append((name, channel.partition_index))
         for partition_id, rows in partitions.items():
-            part = self.filter(name for name, _ in rows)
-            message = part._to_row_message([index for _, index in rows])
-            yield partition_id, pyarrow.ipc.open_stream(message).read_next_batch()
+            part = self._filter([name for name, _ in rows])
+            yield partition_id, part._to_row_batch([index for _, index in rows])
 
     def __repr__(self) -> str:
         return (f"{type(self).__name__}(time_ns={self.time_ns!r}, data={self.data!r}, "
@@ -298,14 +293,7 @@ def combine_blocks(*blocks: SeriesBlock) -> SeriesBlock:
     """Joins blocks of one span across channels."""
     if not blocks:
         raise IndexError("no blocks to join")
-    data: dict[str, numpy.ndarray] = {}
-    channels: dict[str, Channel] = {}
     for block in blocks:
         if (block.time_ns, block.duration_ns) != (blocks[0].time_ns, blocks[0].duration_ns):
             raise InvalidArgumentError("blocks to join have different spans")
-        for name in block:
-            if name in data:
-                raise InvalidArgumentError(f"channel comes twice: {name}")
-        data.update(block.data)
-        channels.update(block.channels)
-    return SeriesBlock(blocks[0].time_ns, data, channels)
+    return SeriesBlock._combine(blocks)

@@ -3,6 +3,7 @@
 import time
 
 import carryall
+from carryall.publish import serialize_batch
 import confluent_kafka
 
 from tasks.publish.timed import Publishing
@@ -18,7 +19,8 @@ class Bare(Publishing):
             mine = {n: c for n, c in self.channels.items() if c.partition_id == partition}
             block = carryall.SeriesBlock(self.next, {n: self.arrays[n] for n in mine}, mine)
             ids = [c.partition_index for c in mine.values()]
-            self.messages[f"arrakis-{partition}"] = block._to_row_message(ids).to_pybytes()
+            self.messages[f"arrakis-{partition}"] = serialize_batch(
+                block._to_row_batch(ids)).to_pybytes()
         self.producer = confluent_kafka.Producer({
             "bootstrap.servers": self.site.brokers, "enable.idempotence": True, "linger.ms": 0,
             "message.max.bytes": 10_000_000})
