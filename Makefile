@@ -3,7 +3,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 TASK ?=
 
-.PHONY: all setup build demo test unit test-asan bench check clean
+.PHONY: all setup build wheel demo test unit test-asan bench soak check clean
 all: build
 
 setup:
@@ -11,6 +11,10 @@ setup:
 
 build: setup
 	@scripts/build $(PRESET) $(JOBS)
+
+# build/wheels/carryall-*.whl, compiled apart from build/release.
+wheel: setup
+	@.venv/bin/python -m pip wheel . --no-deps -q -w build/wheels
 
 demo: build
 	@scripts/demo
@@ -30,6 +34,11 @@ test-asan: setup
 
 bench: setup
 	@scripts/bench $(TASK)
+
+# Half an hour of live streams; SECONDS=... for another time.
+SECONDS ?= 1800
+soak: build
+	@scripts/soak $(SECONDS)
 
 # Layers, formatting, documents against the tree.
 check:

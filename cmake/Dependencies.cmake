@@ -25,7 +25,11 @@ if(CARRYALL_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
-set(CARRYALL_VENV_PYTHON "${PROJECT_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH
+set(carryall_python "${PROJECT_SOURCE_DIR}/.venv/bin/python")
+if(DEFINED SKBUILD)
+  set(carryall_python "${Python_EXECUTABLE}")  # that which makes the wheel
+endif()
+set(CARRYALL_VENV_PYTHON "${carryall_python}" CACHE FILEPATH
     "Interpreter that the Python package is for, and whose pyarrow is used")
 # Sets CARRYALL_PYARROW_DIR and CARRYALL_PYARROW_VERSION, that of the Arrow C++ in it.
 function(carryall_find_pyarrow advice)

@@ -153,7 +153,8 @@ void FreeKept(void* self) {
 }
 
 void SetSeriesType(PyTypeObject* series) {
-  if (series->tp_basicsize == sizeof(Series)) {
+  if (series->tp_basicsize == sizeof(Series) && series->tp_dictoffset == 0 &&
+      series->tp_weaklistoffset == 0) {
     g_kept.reserve(kMostKept);
     series->tp_alloc = AllocateKept;
     series->tp_free = FreeKept;
