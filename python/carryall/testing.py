@@ -51,7 +51,7 @@ class Server:
         guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith("ARRAKIS_")}
-        self.process = subprocess.Popen([*guard, *map(os.fspath, command)], env=environment,
+        self.process = subprocess.Popen([*guard, *(os.fspath(word) for word in command)], env=environment,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True)
         try:
@@ -114,8 +114,9 @@ def archive(directory: PathLike, *files: PathLike, options: Iterable[PathLike] =
     """A server of the archive in a directory, into which `files` (HDF5 or Arrow) are imported
     first."""
     if files:
-        done = subprocess.run([program(), "import", "-q", *map(os.fspath, files), "--archive",
-                               os.fspath(directory)], capture_output=True, text=True)
+        done = subprocess.run(
+            [program(), "import", "-q", *(os.fspath(file) for file in files), "--archive",
+             os.fspath(directory)], capture_output=True, text=True)
         if done.returncode != 0:
             raise UnavailableError(f"the files were not imported: {done.stderr.strip()}")
     return Server("archive", directory, options=options)
