@@ -9,10 +9,11 @@ import threading
 import time
 
 import pytest
-from conftest import url_of
+from conftest import CHANNELS, Server, url_of
 
 import carryall
-from carryall.errors import CancelledError, DeadlineError, InvalidArgumentError
+from carryall.errors import (CancelledError, DeadlineError, EndpointStalledError,
+                             InvalidArgumentError)
 
 START = 1_000_000_000
 COUNT = "X1:PYT-COUNT"
@@ -115,6 +116,23 @@ def test_a_server_that_does_not_answer(silent_server, monkeypatch):
     monkeypatch.setenv("ARRAKIS_REQUEST_TIMEOUT", "soon")
     with pytest.raises(InvalidArgumentError, match="ARRAKIS_REQUEST_TIMEOUT.*'soon'"):
         carryall.Client(url)
+
+
+@pytest.mark.parametrize("how", ["client", "call"])
+def test_a_stream_that_falls_silent(tmp_path, how):
+    path = tmp_path / "channels.toml"
+    path.write_text(CHANNELS)
+    stalling = Server("mock", str(path), "--with-faults", "stall", "--fault-interval", "4")
+    try:
+        options = {"stall_timeout": 0.5}
+        client = carryall.Client(stalling.url, **(options if how == "client" else {}))
+        stream = client.stream([COUNT], **(options if how == "call" else {}))
+        with pytest.raises(EndpointStalledError, match=COUNT) as raised:
+            for _ in stream:
+                pass
+        assert isinstance(raised.value, TimeoutError)
+    finally:
+        stalling.stop()
 
 
 @pytest.mark.parametrize("option", ["request_timeout", "stall_timeout"])

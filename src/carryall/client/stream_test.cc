@@ -275,6 +275,18 @@ TEST_F(StreamTest, AStallIsATimeoutAndStaysOne) {
   }
 }
 
+TEST_F(StreamTest, OneStreamMayBeSilentForAnotherTime) {
+  Send([](const ChannelSet& set) { return TestBatches(set, At(10), At(11), kSecond); },
+       platform_.Stall());
+  StreamOptions options = Span(10, 20);
+  options.silence_timeout = Duration::FromMs(200);  // of 30 s
+  const auto stream = Open({"X1:B"}, options);
+  ASSERT_TRUE((*stream->Next()).has_value());
+  const SteadyTime began = SteadyNow();
+  EXPECT_EQ(KindOf(stream->Next().status()), ErrorKind::kTimeout);
+  EXPECT_LT(SteadyNow() - began, std::chrono::seconds(20));
+}
+
 TEST_F(StreamTest, ASilentEndpointIsNoticedWhileAnotherOneTalks) {
   FakePlatform mute(SomeChannels());
   mute.stream = [&](const wire::StreamArgs& args) -> Result<StreamPtr> {

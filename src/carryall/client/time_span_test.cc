@@ -50,6 +50,9 @@ TEST(TimeSpanTest, LatencyToleranceAndTimeToReconnectHaveLimits) {
   EXPECT_TRUE(ResolveSpan(options).ok());
   options.reconnect = Duration();
   EXPECT_THAT(ResolveSpan(options).status().message(), HasSubstr("reconnect"));
+  options.reconnect.reset();
+  options.silence_timeout = Duration();
+  EXPECT_THAT(ResolveSpan(options).status().message(), HasSubstr("silence"));
 }
 
 // Vectors of protocol 4.7: window 1000..1100.
