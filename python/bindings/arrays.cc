@@ -47,15 +47,17 @@ PyType_Spec g_memory_spec = {"carryall._core._Memory", sizeof(Memory), 0,
                              g_memory_slots};
 PyTypeObject* g_memory_type = nullptr;
 
-// numpy.ma's own attributes, so that ours follow whatever version is installed.
+// numpy.ma's own attributes, so that ours follow whatever version is installed. When
+// first needed: loading it takes a third of the time that importing the package does.
 bool InitMaskedArrays() {
+  if (g_state.masked != nullptr) return true;
   const Ref ma = Ref::Take(PyImport_ImportModule("numpy.ma"));
   Ref type = Ref::Take(ma ? PyObject_GetAttrString(ma.get(), "MaskedArray") : nullptr);
   if (!type || !PyType_Check(type.get())) return false;
   const Ref example = Ref::Take(PyObject_CallFunction(type.get(), "[i][i]", 0, 1));
   const Ref has =
       Ref::Take(example ? PyObject_GenericGetDict(example.get(), nullptr) : nullptr);
-  g_state.attributes = has ? PyDict_Copy(has.get()) : nullptr;
+  Ref attributes = Ref::Take(has ? PyDict_Copy(has.get()) : nullptr);
   // NumPy leaves out the finalizer that ndarray itself has.
   const Ref finalize = Ref::Take(PyObject_GetAttrString(
       reinterpret_cast<PyObject*>(&PyArray_Type), "__array_finalize__"));
@@ -63,18 +65,27 @@ bool InitMaskedArrays() {
       finalize ? Py_BuildValue("{s:O,s:s,s:()}", "__array_finalize__", finalize.get(),
                                "__module__", "carryall._core", "__slots__")
                : nullptr);
-  if (!g_state.attributes || !members) return false;
-  g_state.unfinished = reinterpret_cast<PyTypeObject*>(
-      PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyType_Type), "s(O)O",
-                            "_UnfinishedMaskedArray", type.get(), members.get()));
-  if (!g_state.unfinished) return false;
-  g_state.masked = reinterpret_cast<PyTypeObject*>(type.Release());
+  if (!attributes || !members) return false;
+  Ref derived = Ref::Take(PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyType_Type),
+                                                "s(O)O", "_UnfinishedMaskedArray",
+                                                type.get(), members.get()));
+  if (!derived) return false;
   g_state.mask = PyUnicode_InternFromString("_mask");
   g_state.optinfo = PyUnicode_InternFromString("_optinfo");
   g_state.basedict = PyUnicode_InternFromString("_basedict");
-  return g_state.mask && g_state.optinfo && g_state.basedict &&
-         g_state.unfinished->tp_basicsize == g_state.masked->tp_basicsize &&
-         g_state.unfinished->tp_dictoffset == g_state.masked->tp_dictoffset;
+  const auto* masked = reinterpret_cast<PyTypeObject*>(type.get());
+  const auto* unfinished = reinterpret_cast<PyTypeObject*>(derived.get());
+  if (!g_state.mask || !g_state.optinfo || !g_state.basedict) return false;
+  if (unfinished->tp_basicsize != masked->tp_basicsize ||
+      unfinished->tp_dictoffset != masked->tp_dictoffset) {
+    PyErr_SetString(PyExc_ImportError, "numpy.ma is not what carryall was built for");
+    return false;
+  }
+  if (g_state.masked != nullptr) return true;  // another thread, while Python code ran
+  g_state.attributes = attributes.Release();
+  g_state.unfinished = reinterpret_cast<PyTypeObject*>(derived.Release());
+  g_state.masked = reinterpret_cast<PyTypeObject*>(type.Release());
+  return true;
 }
 
 PyObject* MakeHolder(std::vector<MemoryOwner> owners) {
@@ -161,6 +172,7 @@ class NoCollection {
 
 PyObject* MakeMasked(const SeriesBlock& block, size_t at, ArrayMemory* memory,
                      bool writable) {
+  if (!InitMaskedArrays()) return nullptr;
   const NoCollection no_collection;
   const SampleView& view = block.view(at);
   Ref array;
@@ -213,7 +225,7 @@ bool InitArrays() {
   }
   g_state.boolean = PyArray_DescrFromType(NPY_BOOL);
   g_memory_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&g_memory_spec));
-  return g_state.boolean && g_memory_type && InitMaskedArrays();
+  return g_state.boolean && g_memory_type;
 }
 
 ArrayMemory::~ArrayMemory() {
@@ -256,7 +268,18 @@ PyObject* MakeArray(const SeriesBlock& block, size_t at, ArrayMemory* memory,
   return holder == nullptr ? nullptr : View(&PyArray_Type, view, holder, writable);
 }
 
-bool IsMasked(PyObject* array) { return PyObject_TypeCheck(array, g_state.masked); }
+bool IsMasked(PyObject* array) {
+  if (PyArray_CheckExact(array)) return false;
+  if (g_state.masked == nullptr) {
+    PyObject* modules = PyImport_GetModuleDict();
+    if (PyDict_GetItemString(modules, "numpy.ma") == nullptr) return false;
+    if (!InitMaskedArrays()) {
+      PyErr_Clear();
+      return false;
+    }
+  }
+  return PyObject_TypeCheck(array, g_state.masked);
+}
 
 int HasGaps(PyObject* array) {
   if (!IsMasked(array)) return 0;

@@ -337,7 +337,9 @@ PyMethodDef g_methods[] = {
      "The block as a RecordBatch over its own memory."},
     {"_to_row_batch", ToRowBatch, METH_O,
      "The block in row form with the given ids, as a RecordBatch."},
-    {"_filter", Filter, METH_O, "The block with the channels of a sequence of names."},
+    {"filter", Method(Filter), METH_FASTCALL | METH_KEYWORDS,
+     "filter(channels=None): the block with these channels (names or Channels) only, in "
+     "the order given; all of them if none are. Shares the samples; KeyError."},
     {"_combine", Combine, METH_O | METH_CLASS,
      "The blocks of a sequence, all of one span, side by side."},
     {"_concatenate", Concatenate, METH_O | METH_CLASS,

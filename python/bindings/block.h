@@ -96,7 +96,8 @@ PyObject* ToArrowBatch(PyObject* self, PyObject*);
 PyObject* ToRowBatch(PyObject* self, PyObject* ids);
 
 // Methods of the block type that make blocks of parts of others (join.cc).
-PyObject* Filter(PyObject* self, PyObject* names);
+PyObject* Filter(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                 PyObject* keywords);
 PyObject* Combine(PyObject* type, PyObject* blocks);
 
 // Methods of the series type (series_export.cc).

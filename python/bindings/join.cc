@@ -200,9 +200,19 @@ class Gathering {
 
 }  // namespace
 
-PyObject* Filter(PyObject* self, PyObject* given) {
+PyObject* Filter(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                 PyObject* keywords) {
+  const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
+  if (count + named > 1 ||
+      (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0),
+                                                      "channels") != 0)) {
+    return PyErr_Format(PyExc_TypeError, "filter() takes one argument, channels");
+  }
+  PyObject* given = count + named == 0 ? Py_None : args[0];
+  if (given == Py_None) return Py_NewRef(self);
   return Guard<PyObject*>(nullptr, [&]() -> PyObject* {
     const Ref names = Ref::Take(PySequence_Fast(given, "expected names"));
+    if (names && PySequence_Fast_GET_SIZE(names.get()) == 0) return Py_NewRef(self);
     Selection* selection = names ? SelectionOf(AsBlock(self), names.get()) : nullptr;
     if (selection == nullptr) return nullptr;
     const std::vector<Py_ssize_t> where = selection->where;

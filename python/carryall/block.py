@@ -181,11 +181,6 @@ class SeriesBlock(BlockExtras):
         # A field of the stock package's class.
         return self.duration_ns
 
-    def filter(self, channels: Iterable[str | Channel] | None = None) -> SeriesBlock:
-        """The block with these channels only, in the order given; all of them if none are."""
-        names = [] if channels is None else list(channels)
-        return self._filter(names) if names else self
-
     def create_gaps(self, channels: Iterable[Channel]) -> SeriesBlock:
         """The block with gaps for those of `channels` that it does not have."""
         absent = [channel for channel in channels if channel.name not in self]
@@ -226,7 +221,7 @@ class SeriesBlock(BlockExtras):
                 raise InvalidArgumentError(f"channel has no partition: {name}")
             partitions[channel.partition_id].append((name, channel.partition_index))
         for partition_id, rows in partitions.items():
-            part = self._filter([name for name, _ in rows])
+            part = self.filter([name for name, _ in rows])
             yield partition_id, part._to_row_batch([index for _, index in rows])
 
     def __repr__(self) -> str:

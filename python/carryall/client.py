@@ -237,7 +237,7 @@ class Client:
         as the channels declare) is missing. A server that breaks off is asked again, from
         where it left off, for `reconnect` seconds; by default that is an error. Without a
         latency tolerance blocks wait for it. One that is silent for `stall_timeout` seconds
-        is an EndpointStalledError.
+        is a DeadlineError (a TimeoutError).
 
         Up to `max_queued_bytes` (256 MiB) wait for whoever reads slowly; then the server is
         not read from. `progress`: True for a bar of tqdm, or a function that is given a
