@@ -72,8 +72,8 @@ class _Channels(dict[str, Channel]):
     def _refuse(self, *_args: Any, **_kwargs: Any) -> Any:
         raise TypeError("the channels of a block cannot be changed")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self.items()),)

@@ -115,7 +115,7 @@ def parse_request(cmd: bytes, *, validator: RequestValidator) -> ParsedRequest:
                          payload.get("version"))
 
 
-def parse_command(cmd: bytes, *, validator: RequestValidator) -> tuple[RequestType, dict]:
+def parse_command(cmd: bytes, *, validator: RequestValidator) -> tuple[RequestType, dict[str, Any]]:
     """Type and arguments of what parse_request() reads."""
     parsed = parse_request(cmd, validator=validator)
     return parsed.request, parsed.args

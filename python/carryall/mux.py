@@ -93,12 +93,13 @@ class BlockMuxStream(Generic[T]):
         self.start = start
         self.on_gap = OnGap[policy(OnGap, on_gap).upper()]
         self.label = label
-        self._combiner = combiner or self._combine_series_blocks
+        self._combiner: Callable[[int, int, Slots], Any] = (
+            combiner or self._combine_series_blocks)
         self._stream_channels = {name: list(channels)
                                  for name, channels in reader.streams.items()}
         self.channels = [channel for channels in self._stream_channels.values()
                          for channel in channels]
-        self._queues: dict[str, TimedQueue] = {
+        self._queues: dict[str, TimedQueue[Any]] = {
             name: self._make_queue(name, channels, timeout)
             for name, channels in self._stream_channels.items()}
         strides = [queue.stride for queue in self._queues.values()]
@@ -117,7 +118,7 @@ class BlockMuxStream(Generic[T]):
         self._stride_mismatched: set[str] = set()
         self._looked = (-1, 0)  # the slot of wall time, and how many streams had begun
 
-    def _make_queue(self, name: str, channels: list[Channel], timeout: int) -> TimedQueue:
+    def _make_queue(self, name: str, channels: list[Channel], timeout: int) -> TimedQueue[Any]:
         missing = [channel.name for channel in channels if not channel.stride]
         assert not missing, f"channels without a stride: {', '.join(missing[:5])}"
         stride = math.lcm(*(channel.stride or 1 for channel in channels))
@@ -126,7 +127,7 @@ class BlockMuxStream(Generic[T]):
         return TimedQueue(stride, timeout or own, self.start,
                           name=describe_stream(name, channels, self.label))
 
-    def __getitem__(self, key: str) -> TimedQueue:
+    def __getitem__(self, key: str) -> TimedQueue[Any]:
         return self._queues[key]
 
     def push(self, stream_name: str, block: SeriesBlock) -> None:

@@ -23,7 +23,7 @@ __all__ = ["MultiStreamReader", "StreamReader"]
 
 
 @runtime_checkable
-class StreamReader(AbstractContextManager, Protocol):  # type: ignore[misc]
+class StreamReader(AbstractContextManager[Any], Protocol):
     """Gives the batches of several streams as they come. One thread at a time."""
 
     @property

@@ -5,6 +5,7 @@ import io
 import json
 import re
 
+import numpy
 import pytest
 
 from harness import servers
@@ -32,7 +33,9 @@ def stock(script_runner, url, monkeypatch):
 
     def ask(*argv, input=None):
         stdin = None if input is None else io.StringIO(input)
-        done = script_runner.run(["arrakis", "--url", url, *argv], stdin=stdin)
+        # gwpy, which other tests load into this process, has arrays printed in narrower lines.
+        with numpy.printoptions(linewidth=75, threshold=1000):
+            done = script_runner.run(["arrakis", "--url", url, *argv], stdin=stdin)
         return done.returncode, done.stdout
     return ask
 
