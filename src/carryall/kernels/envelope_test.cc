@@ -15,7 +15,9 @@ std::vector<std::pair<double, double>> Of(const std::vector<T>& samples, int64_t
                                           const std::vector<uint8_t>& validity = {},
                                           int64_t offset = 0) {
   std::vector<uint8_t> bytes(samples.size() * sizeof(T) + 1);  // at an odd address
-  std::memcpy(bytes.data() + 1, samples.data(), samples.size() * sizeof(T));
+  if (!samples.empty()) {
+    std::memcpy(bytes.data() + 1, samples.data(), samples.size() * sizeof(T));
+  }
   std::vector<double> low(static_cast<size_t>(bins)), high(low);
   Envelope<T>(bytes.data() + 1, validity.empty() ? nullptr : validity.data(), offset,
               static_cast<int64_t>(samples.size()), bins, low.data(), high.data());
