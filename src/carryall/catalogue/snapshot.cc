@@ -298,8 +298,8 @@ const std::map<std::string, std::set<std::string>>& Snapshot::scopes() const {
 void Snapshot::CollectScopes() const {
   const auto collect = [this](const ChannelIndex& index,
                               const std::vector<uint32_t>& hidden) {
-    std::string_view
-        scope;  // "domain:subsystem" of the last name: neighbours mostly share it
+    // "domain:subsystem" of the last name: neighbours mostly share it.
+    std::string_view scope;
     auto next = hidden.begin();
     for (size_t i = 0; i < index.size(); ++i) {
       if (next != hidden.end() && *next == i) {
