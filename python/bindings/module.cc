@@ -12,7 +12,7 @@
 #include "bindings/proxy.h"
 #include "bindings/publisher.h"
 #include "bindings/wire.h"
-#include "carryall/flight/receive_memory.h"
+#include "carryall/base/heap.h"
 #include "carryall/kernels/dispatch.h"
 
 namespace nb = nanobind;
@@ -26,7 +26,7 @@ NB_MODULE(_core, m) {
   }
   // For arrays as well: of 67 us that a mask of a megabyte took, 40 went into faulting
   // its pages in (the case mask of the benchmarks).
-  carryall::flight::KeepReceiveMemory();
+  carryall::TuneHeap();
   m.def("set_channel_maker", [](nb::object maker) { SetChannelMaker(maker.ptr()); });
   m.def("set_block_types",
         [](nb::type_object block, nb::type_object series, nb::type_object channels) {

@@ -7,7 +7,7 @@
 #include <condition_variable>
 #include <thread>
 
-#include "carryall/flight/receive_memory.h"
+#include "carryall/base/heap.h"
 #include "carryall/flight/status.h"
 
 namespace carryall::flight {
@@ -249,7 +249,7 @@ Result<std::unique_ptr<arrow::flight::internal::ClientDataStream>> Connection::D
 }
 
 ConnectionPool::ConnectionPool(ConnectionOptions options) : options_(std::move(options)) {
-  KeepReceiveMemory();
+  TuneHeap();
 }
 
 ConnectionPool::Lease& ConnectionPool::Lease::operator=(Lease&& other) noexcept {

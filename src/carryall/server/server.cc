@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "carryall/base/heap.h"
 #include "carryall/server/service.h"
 #include "carryall/server/upload_limit.h"
 #include "carryall/wire/url.h"
@@ -10,6 +11,7 @@ namespace carryall::server {
 
 Result<std::unique_ptr<Server>> Server::Start(std::shared_ptr<backend::Backend> backend,
                                               ServerOptions options) {
+  TuneHeap();
   ARROW_ASSIGN_OR_RAISE(wire::ServerUrl address, wire::ParseBindUrl(options.url));
   if (address.host == "localhost") address.host = "127.0.0.1";  // one address, not two
   ARROW_ASSIGN_OR_RAISE(PortReservation port, PortReservation::Make(address));

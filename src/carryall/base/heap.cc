@@ -1,4 +1,4 @@
-#include "carryall/flight/receive_memory.h"
+#include "carryall/base/heap.h"
 
 #include <cstdlib>
 #include <mutex>
@@ -7,9 +7,9 @@
 #include <malloc.h>
 #endif
 
-namespace carryall::flight {
+namespace carryall {
 
-void KeepReceiveMemory() {
+void TuneHeap() {
 #ifdef __GLIBC__
   static std::once_flag once;
   std::call_once(once, [] {
@@ -17,8 +17,9 @@ void KeepReceiveMemory() {
     // The values that glibc itself arrives at once a program has freed a big block.
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    mallopt(M_MXFAST, 0);
   });
 #endif
 }
 
-}  // namespace carryall::flight
+}  // namespace carryall

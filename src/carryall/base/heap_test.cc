@@ -1,4 +1,4 @@
-#include "carryall/flight/receive_memory.h"
+#include "carryall/base/heap.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <thread>
 
-namespace carryall::flight {
+namespace carryall {
 namespace {
 
 [[maybe_unused]] int64_t FaultsOfThisThread() {
@@ -18,8 +18,8 @@ namespace {
 
 // Sanitizers bring an allocator of their own.
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-TEST(ReceiveMemoryTest, FreedMessagesKeepTheirPages) {
-  KeepReceiveMemory();
+TEST(HeapTest, FreedMessagesKeepTheirPages) {
+  TuneHeap();
   int64_t faults = 0;
   std::thread([&] {
     constexpr size_t kBytes = 2 << 20;
@@ -37,4 +37,4 @@ TEST(ReceiveMemoryTest, FreedMessagesKeepTheirPages) {
 #endif
 
 }  // namespace
-}  // namespace carryall::flight
+}  // namespace carryall
