@@ -41,7 +41,7 @@ class BodyWriter {
   };
 
   /// Runs shorter than this are copied.
-  static constexpr int64_t kReferenceBytes = 4096;
+  static constexpr int64_t kReferenceBytes = 8192;
 
   /// What the arena needs at most for a run of samples, and for anything else.
   static int64_t ArenaBytesForRun(int64_t bytes) {
