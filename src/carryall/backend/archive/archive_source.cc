@@ -160,11 +160,14 @@ class ArchiveSource final : public BlockSource {
     return Status::OK();
   }
 
-  // Reading a mapping fault by fault is slow where the disk is.
-  static void ReadAhead(Cursor& cursor, int64_t needed) {
+  // Reading a mapping fault by fault is slow where the disk is. What the request does not
+  // ask for is left alone.
+  void ReadAhead(Cursor& cursor, int64_t needed) const {
     const int64_t window = std::max<int64_t>(1, kReadAheadBytes / ByteWidth(cursor.type));
-    if (needed + window / 2 <= cursor.ahead || cursor.ahead >= cursor.extent.end) return;
-    const int64_t until = std::min(cursor.extent.end, needed + window);
+    if (needed + window / 2 <= cursor.ahead) return;
+    const int64_t last = std::min(cursor.extent.end, FirstSampleAt(cursor.rate, end_));
+    const int64_t until = std::min(last, needed + window);
+    if (cursor.ahead >= until) return;
     cursor.data->Prefetch(cursor.extent.column, cursor.ahead, until - cursor.ahead);
     cursor.ahead = until;
   }
