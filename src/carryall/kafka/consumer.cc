@@ -62,7 +62,12 @@ Result<std::unique_ptr<Consumer>> Consumer::Make(const ConsumerOptions& options)
       config.Set("enable.partition.eof", options.report_ends ? "true" : "false"));
   // A topic that is added has to wait for the answer of the request under way; that one
   // ends is known when a request for more was answered with nothing.
-  ARROW_RETURN_NOT_OK(set("fetch.wait.max.ms", options.report_ends ? 50 : 100));
+  if (options.gather > Duration()) {
+    ARROW_RETURN_NOT_OK(set("fetch.wait.max.ms", options.gather.ns() / 1'000'000));
+    ARROW_RETURN_NOT_OK(set("fetch.min.bytes", options.max_fetch_bytes));
+  } else {
+    ARROW_RETURN_NOT_OK(set("fetch.wait.max.ms", options.report_ends ? 50 : 100));
+  }
   ARROW_RETURN_NOT_OK(config.Set("isolation.level", "read_committed"));
   ARROW_RETURN_NOT_OK(config.Set("check.crcs", "true"));
   ARROW_RETURN_NOT_OK(set("fetch.max.bytes", options.max_fetch_bytes));
@@ -102,6 +107,13 @@ Consumer::~Consumer() {
 
 Result<std::vector<Start>> Consumer::Assign(const std::vector<Assignment>& assignments,
                                             const Wait& wait) {
+  ARROW_ASSIGN_OR_RAISE(auto starts, Resolve(assignments, wait));
+  Begin(assignments, &starts);
+  return starts;
+}
+
+Result<std::vector<Start>> Consumer::Resolve(const std::vector<Assignment>& assignments,
+                                             const Wait& wait) {
   ARROW_RETURN_NOT_OK(CheckAssignments(assignments));
   std::vector<std::string> names;
   std::vector<Position> positions;
@@ -110,13 +122,23 @@ Result<std::vector<Start>> Consumer::Assign(const std::vector<Assignment>& assig
     positions.push_back(assignment.from);
   }
   ARROW_ASSIGN_OR_RAISE(const auto questions, HandleForQuestions());
-  ARROW_ASSIGN_OR_RAISE(auto starts, ResolvePositions(questions, names, positions, wait));
+  return ResolvePositions(questions, names, positions, wait);
+}
+
+void Consumer::Begin(const std::vector<Assignment>& assignments,
+                     std::vector<Start>* starts) {
+  std::vector<std::string> names;
+  for (const Assignment& assignment : assignments) names.push_back(assignment.topic);
   Unassign(names);
   for (size_t i = 0; i < assignments.size(); ++i) {
-    Status* status = &starts[i].watermarks.status;
-    if (status->ok()) *status = StartTopic(assignments[i], starts[i]);
+    Status* status = &(*starts)[i].watermarks.status;
+    if (status->ok()) *status = StartTopic(assignments[i], (*starts)[i]);
   }
-  return starts;
+}
+
+void Consumer::NotifyBy(int fd) {
+  constexpr uint64_t kOne = 1;
+  rd_kafka_queue_io_event_enable(queue_.get(), fd, &kOne, sizeof(kOne));
 }
 
 Status Consumer::StartTopic(const Assignment& assignment, const Start& start) {

@@ -16,6 +16,9 @@ struct ConsumerOptions {
   /// Whether reaching the end of a topic is an event. Reading live, it is one after
   /// nearly every message.
   bool report_ends = false;
+  /// How long a broker may hold a response back for more to come with it: fewer responses,
+  /// each of which costs for every topic that was asked for. Whole milliseconds.
+  Duration gather = {};
   /// A larger message is dropped and reported.
   int64_t max_message_bytes = 10'000'000;
   /// Of one response, where messages are not larger.
@@ -88,6 +91,12 @@ class Consumer {
   /// none, is there twice, or has a negative offset.
   Result<std::vector<Start>> Assign(const std::vector<Assignment>& assignments,
                                     const Wait& wait);
+  /// The two halves of Assign, for who reads with several consumers and wants all of them
+  /// to change or none. Resolve changes nothing and may fail; Begin starts to read from
+  /// what it found, and says in `starts` what could not be.
+  Result<std::vector<Start>> Resolve(const std::vector<Assignment>& assignments,
+                                     const Wait& wait);
+  void Begin(const std::vector<Assignment>& assignments, std::vector<Start>* starts);
 
   /// Nothing more comes of these topics. Those that are not read are ignored.
   void Unassign(const std::vector<std::string>& topics);
@@ -100,6 +109,11 @@ class Consumer {
   /// events. At the deadline `out` is empty, which is no error. A stop request ends it at
   /// once. Without errors and once `out` has grown, it allocates nothing.
   Status Poll(size_t most, Polled* out, const Wait& wait);
+
+  /// Adds 1 to the eventfd `fd` whenever something is there to be polled where nothing
+  /// was, so that several consumers can be waited for. Once, before anything is assigned;
+  /// `fd` outlives the consumer.
+  void NotifyBy(int fd);
 
   /// Of any topics, read or not, asked of the brokers now.
   Result<std::vector<Watermarks>> QueryWatermarks(const std::vector<std::string>& topics,

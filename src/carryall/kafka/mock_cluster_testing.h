@@ -1,5 +1,6 @@
 #pragma once
 
+#include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
 #include <initializer_list>
