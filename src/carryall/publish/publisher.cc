@@ -58,15 +58,24 @@ Result<std::vector<Channel>> Publisher::Find(const client::CallContext& context)
     return true;
   };
   ARROW_RETURN_NOT_OK(client_->Find(args, visit, context));
-  // Under a replay id servers list the channels without one too.
-  std::erase_if(found, [&](const Channel& channel) {
-    return channel.replay_id.value_or("") != options_.replay_id.value_or("");
-  });
+  LeaveOutOthers(&found);
   return found;
 }
 
 Status Publisher::Register(const client::CallContext& context) {
   ARROW_ASSIGN_OR_RAISE(auto found, Find(context));
+  return Adopt(std::move(found));
+}
+
+void Publisher::LeaveOutOthers(std::vector<Channel>* found) const {
+  // Under a replay id servers list the channels without one too.
+  std::erase_if(*found, [&](const Channel& channel) {
+    return channel.replay_id.value_or("") != options_.replay_id.value_or("");
+  });
+}
+
+Status Publisher::Adopt(std::vector<Channel> found) {
+  LeaveOutOthers(&found);
   ARROW_ASSIGN_OR_RAISE(
       auto registration,
       Registration::Make(options_.id, options_.replay_id, std::move(found)));

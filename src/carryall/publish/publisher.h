@@ -51,6 +51,8 @@ class Publisher {
 
   /// Learns from the server which channels the publisher has.
   Status Register(const client::CallContext& context = {});
+  /// As Register, with what the caller has learned from the server himself.
+  Status Adopt(std::vector<Channel> found);
   /// Registers those of `channels` that the server does not have as they are given, and
   /// publishes all the publisher has. kPermissionDenied where the server does not let
   /// this publisher register channels.
@@ -113,6 +115,7 @@ class Publisher {
   /// What a transactional publisher is known by to the brokers.
   std::string TransactionalId() const;
   Result<std::vector<Channel>> Find(const client::CallContext& context);
+  void LeaveOutOthers(std::vector<Channel>* found) const;
   kafka::Wait WaitFor(std::optional<Duration> timeout,
                       const client::CallContext& context) const;
   Status CheckOpen() const;
