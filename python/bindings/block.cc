@@ -190,14 +190,31 @@ void Remember(const Ref& layout, PyObject* data, PyObject* channels) {
   }
 }
 
-PyObject* New(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  static const char* kNames[] = {"time_ns", "data", "channels", nullptr};
-  long long time_ns = 0;  // NOLINT(google-runtime-int): what the parser fills
-  PyObject *data = nullptr, *channels = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "LO|O", const_cast<char**>(kNames),
-                                   &time_ns, &data, &channels)) {
-    return nullptr;
+/// The arguments of a constructor; false with an exception set. `channels` may stay null.
+bool ParseArguments(PyObject* args, PyObject* kwargs, int64_t* time_ns, PyObject** data,
+                    PyObject** channels) {
+  // Python's parser takes a fifth of the time that a block of 20 channels takes.
+  if (kwargs == nullptr && PyTuple_GET_SIZE(args) == 3 &&
+      PyLong_CheckExact(PyTuple_GET_ITEM(args, 0))) {
+    *time_ns = PyLong_AsLongLong(PyTuple_GET_ITEM(args, 0));
+    *data = PyTuple_GET_ITEM(args, 1);
+    *channels = PyTuple_GET_ITEM(args, 2);
+    return *time_ns != -1 || PyErr_Occurred() == nullptr;
   }
+  static const char* kNames[] = {"time_ns", "data", "channels", nullptr};
+  long long time = 0;  // NOLINT(google-runtime-int): what the parser fills
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "LO|O", const_cast<char**>(kNames),
+                                   &time, data, channels)) {
+    return false;
+  }
+  *time_ns = time;
+  return true;
+}
+
+PyObject* New(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  int64_t time_ns = 0;
+  PyObject *data = nullptr, *channels = nullptr;
+  if (!ParseArguments(args, kwargs, &time_ns, &data, &channels)) return nullptr;
   return Guard<PyObject*>(nullptr, [&]() -> PyObject* {
     Ref layout = KnownLayout(data, channels);
     Ref items;

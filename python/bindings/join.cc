@@ -160,7 +160,9 @@ class Gathering {
  public:
   Gathering(Block* first, const Selection& selection, bool views)
       : first_(first), views_(views), layout_(Ref::Share(selection.layout.get())) {
-    arrays_.reserve(static_cast<size_t>(AsLayout(layout_)->size()));
+    const auto count = static_cast<size_t>(AsLayout(layout_)->size());
+    arrays_.reserve(count);
+    if (views) samples_.reserve(count);
   }
   bool Add(Block* block, Py_ssize_t at) {
     PyObject* array = views_ ? block->arrays[at] : ArrayOf(block, at);
