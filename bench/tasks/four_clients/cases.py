@@ -1,7 +1,7 @@
 """The seed's workload: four clients at once, two fetches and two historical streams of
 1/16 s, each 100 channels x 512 Hz float32 x 60 s, different channels, every array touched.
 `wall`: from the start signal until the last client ends; `cpu`: processor time of the four
-clients and the server meanwhile."""
+clients and the server meanwhile, in the same runs."""
 
 CHANNELS, RATE, SECONDS, START = 100, 512, 60, 1_000_000_000
 CASES = [{"case": what, "unit": "s", "floor": {"ratio_stock": 10}} for what in ("wall", "cpu")]

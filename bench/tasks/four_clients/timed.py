@@ -15,12 +15,17 @@ from tasks.four_clients import cases
 
 
 class Four:
-    """The server and the four client processes of one contender."""
+    """The server and the four client processes of one contender. The cases are two figures of
+    the same runs."""
+
+    runs: list[dict[str, float]] = []  # of this process, which has one contender
+    answers: list | None = None
 
     def __init__(self, contender: str, case: dict, server) -> None:
         self.case = case["case"]
         self.server = server
         self.contender = contender
+        self.round = 0
 
     def _run(self) -> tuple[float, float, list[dict]]:
         clients = [subprocess.Popen(
@@ -44,11 +49,16 @@ class Four:
         return wall, cpu, reports
 
     def answer(self) -> list:
-        return [report["answer"] for report in self._run()[2]]
+        if Four.answers is None:
+            Four.answers = [report["answer"] for report in self._run()[2]]
+        return Four.answers
 
     def measure(self) -> float:
-        wall, cpu, _ = self._run()
-        return wall if self.case == "wall" else cpu
+        if len(Four.runs) == self.round:
+            wall, cpu, _ = self._run()
+            Four.runs.append({"wall": wall, "cpu": cpu})
+        self.round += 1
+        return Four.runs[self.round - 1][self.case]
 
     def release(self) -> None:
         self.server.stop()
