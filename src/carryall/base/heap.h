@@ -9,7 +9,8 @@ namespace carryall {
 /// 131 MB of samples, 3,000 with this; 40 % less system time). For the whole process,
 /// once; thread safe.
 ///
-/// Fastbins stay: without them (M_MXFAST) descriptions of 10,000 channels take 15 % longer.
+/// Fastbins stay: without them (M_MXFAST) descriptions of 10,000 channels take 15 %
+/// longer.
 void TuneHeap();
 
 }  // namespace carryall

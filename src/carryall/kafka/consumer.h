@@ -16,8 +16,9 @@ struct ConsumerOptions {
   /// Whether reaching the end of a topic is an event. Reading live, it is one after
   /// nearly every message.
   bool report_ends = false;
-  /// How long a broker may hold a response back for more to come with it: fewer responses,
-  /// each of which costs for every topic that was asked for. Whole milliseconds.
+  /// How long a broker may hold a response back for more to come with it: fewer
+  /// responses, each of which costs for every topic that was asked for. Whole
+  /// milliseconds.
   Duration gather = {};
   /// A larger message is dropped and reported.
   int64_t max_message_bytes = 10'000'000;

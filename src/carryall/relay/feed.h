@@ -40,13 +40,13 @@ using MakeFeed = std::function<Result<std::unique_ptr<Feed>>(
     const kafka::ClusterOptions& cluster, bool report_ends)>;
 
 /// How real brokers are read. A response costs librdkafka about 4 us for each topic that
-/// was asked for, whether there is something of it or not, and what a publisher sends of a
-/// stride comes message by message, each of which ends a request. And librdkafka finds the
-/// topic of each part of a response by looking at one after the other (rd_kafka_topic_find):
-/// n^2 steps for n topics.
+/// was asked for, whether there is something of it or not, and what a publisher sends of
+/// a stride comes message by message, each of which ends a request. And librdkafka finds
+/// the topic of each part of a response by looking at one after the other
+/// (rd_kafka_topic_find): n^2 steps for n topics.
 struct KafkaFeedLimits {
-  /// So many topics at most are read without delay. What goes beyond when it is assigned is
-  /// read with responses that the broker holds back for `gather`.
+  /// So many topics at most are read without delay. What goes beyond when it is assigned
+  /// is read with responses that the broker holds back for `gather`.
   size_t prompt_topics = 64;
   Duration gather = Duration::FromMs(20);
   /// A consumer that gathers reads so many, as long as there are not too many consumers,

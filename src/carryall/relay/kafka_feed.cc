@@ -52,7 +52,8 @@ class KafkaFeed final : public Feed {
   static Result<std::unique_ptr<Feed>> Make(kafka::ConsumerOptions options,
                                             const KafkaFeedLimits& limits) {
     ARROW_ASSIGN_OR_RAISE(auto signal, Signal::Make());
-    std::unique_ptr<KafkaFeed> feed(new KafkaFeed(std::move(options), limits, std::move(signal)));
+    std::unique_ptr<KafkaFeed> feed(
+        new KafkaFeed(std::move(options), limits, std::move(signal)));
     ARROW_RETURN_NOT_OK(feed->AddReader());
     return feed;
   }
@@ -168,8 +169,8 @@ class KafkaFeed final : public Feed {
         continue;
       }
       auto least = prompt ? load.begin() : std::min_element(load.begin() + 1, load.end());
-      if (least == load.end() ||
-          (!prompt && *least >= limits_.topics_a_consumer && readers_.size() < limits_.most_consumers)) {
+      if (least == load.end() || (!prompt && *least >= limits_.topics_a_consumer &&
+                                  readers_.size() < limits_.most_consumers)) {
         ARROW_RETURN_NOT_OK(AddReader());
         load.push_back(0);
         least = load.end() - 1;

@@ -41,8 +41,8 @@ class MockSource final : public BlockSource {
     const auto& end = stream_.request.end;
     if (end && next_ >= *end) return SourceStep{SourceStep::Kind::kEnd, {}};
 
-    // What is to be sent at its time is made before it: a stride before, which is when the
-    // block before it was sent, so that a stream wakes once a stride.
+    // What is to be sent at its time is made before it: a stride before, which is when
+    // the block before it was sent, so that a stream wakes once a stride.
     if (!Wait(next_ + offset_ - stride_, {}, stop, deadline)) return SourceStep{};
     if (!made_) {
       ARROW_ASSIGN_OR_RAISE(block_, MakeBlock());
