@@ -39,7 +39,8 @@ def wheel(tmp_path_factory):
     done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", str(servers.ROOT), "--no-build-isolation",
          "--no-deps", "--disable-pip-version-check", "-w", str(folder / "out"),
-         "-C", f"build-dir={folder / 'build'}", "-C", f"cmake.define.CARRYALL_PREBUILT={release}"],
+         f"--config-settings=build-dir={folder / 'build'}",
+         f"--config-settings=cmake.define.CARRYALL_PREBUILT={release}"],
         capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     [path] = (folder / "out").glob("carryall-*.whl")
