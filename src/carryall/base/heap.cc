@@ -17,6 +17,7 @@ void TuneHeap() {
     // The values that glibc itself arrives at once a program has freed a big block.
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    mallopt(M_MXFAST, 0);
   });
 #endif
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <system_error>
-#include <thread>
+
+#include "carryall/base/pieces.h"
 
 namespace carryall::catalogue {
 namespace {
@@ -18,8 +18,7 @@ using Range = ChannelIndex::Range;
 constexpr size_t kMinMerge = 1024;
 constexpr size_t kMergeShare = 64;
 // Below this a thread costs more than it saves.
-constexpr size_t kNamesAThread = 32 << 10;
-constexpr size_t kMaxThreads = 4;
+constexpr size_t kNamesAPiece = 16 << 10;
 // Names a find looks through before it hands out the first matches.
 constexpr size_t kFirstRound = 8 << 10;
 constexpr size_t kLargestRound = 512 << 10;
@@ -40,16 +39,6 @@ bool IsOfScope(std::string_view name, std::string_view scope) {
 size_t HiddenIn(const std::vector<uint32_t>& hidden, Range range) {
   const auto begin = std::lower_bound(hidden.begin(), hidden.end(), range.first);
   return static_cast<size_t>(std::lower_bound(begin, hidden.end(), range.second) - begin);
-}
-
-// Selects in `range` with a pattern of its own: matching is guarded by a lock inside.
-Result<std::vector<uint32_t>> SelectPiece(const ChannelIndex& index,
-                                          const ChannelQuery& query,
-                                          const RowFilter& filter, Range range) {
-  std::vector<uint32_t> out;
-  ARROW_ASSIGN_OR_RAISE(const NamePattern pattern, NamePattern::Make(query.pattern));
-  ARROW_RETURN_NOT_OK(index.Select(filter, pattern, range, &out));
-  return out;
 }
 
 // The entries of `base` but the hidden ones, and `more`, in order.
@@ -159,30 +148,19 @@ Result<std::vector<uint32_t>> Snapshot::SelectBase(const ChannelQuery& query,
                                                    const RowFilter& filter,
                                                    Range range) const {
   const size_t names = range.second - range.first;
-  const size_t cores = std::max<size_t>(std::thread::hardware_concurrency(), 1);
-  const size_t pieces =
-      std::min({cores, kMaxThreads, pattern.is_range() ? 1 : names / kNamesAThread + 1});
-  std::vector<Result<std::vector<uint32_t>>> found(pieces, std::vector<uint32_t>());
-  const auto piece = [&](size_t k) {
-    return Range{range.first + names * k / pieces,
-                 range.first + names * (k + 1) / pieces};
-  };
-  std::vector<std::thread> threads;
+  const size_t pieces = pattern.is_range() ? 1 : PieceCount(names, kNamesAPiece);
+  std::vector<std::vector<uint32_t>> found(pieces);
+  ARROW_RETURN_NOT_OK(
+      InPieces(names, pieces, [&](size_t k, size_t begin, size_t end) -> Status {
+        const Range part{range.first + begin, range.first + end};
+        if (k == 0) return base_->Select(filter, pattern, part, &found[k]);
+        // With a pattern of its own: matching is guarded by a lock inside.
+        ARROW_ASSIGN_OR_RAISE(const NamePattern own, NamePattern::Make(query.pattern));
+        return base_->Select(filter, own, part, &found[k]);
+      }));
+  std::vector<uint32_t> out = std::move(found[0]);
   for (size_t k = 1; k < pieces; ++k) {
-    try {
-      threads.emplace_back(
-          [&, k] { found[k] = SelectPiece(*base_, query, filter, piece(k)); });
-    } catch (const std::system_error&) {  // no thread to be had
-      found[k] = SelectPiece(*base_, query, filter, piece(k));
-    }
-  }
-  std::vector<uint32_t> out;
-  const Status first = base_->Select(filter, pattern, piece(0), &out);
-  for (std::thread& thread : threads) thread.join();
-  ARROW_RETURN_NOT_OK(first);
-  for (size_t k = 1; k < pieces; ++k) {
-    ARROW_RETURN_NOT_OK(found[k].status());
-    out.insert(out.end(), found[k]->begin(), found[k]->end());
+    out.insert(out.end(), found[k].begin(), found[k].end());
   }
   if (HiddenIn(hidden_, range) > 0) {
     std::erase_if(out, [this](uint32_t i) { return IsHidden(i); });

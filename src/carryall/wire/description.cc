@@ -5,6 +5,7 @@
 #include <arrow/ipc/reader.h>
 #include <arrow/ipc/writer.h>
 
+#include "carryall/base/pieces.h"
 #include "carryall/wire/schemas.h"
 
 namespace carryall::wire {
@@ -17,14 +18,21 @@ Result<std::vector<Channel>> ReadAll(const std::shared_ptr<arrow::Buffer>& bytes
   ARROW_ASSIGN_OR_RAISE(const auto reader,
                         arrow::ipc::RecordBatchStreamReader::Open(
                             std::make_shared<arrow::io::BufferReader>(bytes), options));
+  ARROW_ASSIGN_OR_RAISE(const auto batches, reader->ToRecordBatches());
+  std::vector<std::vector<Channel>> parts(batches.size());
+  const auto decode = [&](size_t, size_t begin, size_t end) -> Status {
+    for (size_t i = begin; i < end; ++i) {
+      ARROW_ASSIGN_OR_RAISE(parts[i], DecodeMetadata(*batches[i]));
+    }
+    return Status::OK();
+  };
+  ARROW_RETURN_NOT_OK(InPieces(batches.size(), PieceCount(batches.size(), 1), decode));
   std::vector<Channel> channels;
-  for (;;) {
-    ARROW_ASSIGN_OR_RAISE(const auto batch, reader->Next());
-    if (batch == nullptr) return channels;
-    ARROW_ASSIGN_OR_RAISE(auto some, DecodeMetadata(*batch));
-    channels.insert(channels.end(), std::make_move_iterator(some.begin()),
-                    std::make_move_iterator(some.end()));
+  for (std::vector<Channel>& part : parts) {
+    channels.insert(channels.end(), std::make_move_iterator(part.begin()),
+                    std::make_move_iterator(part.end()));
   }
+  return channels;
 }
 
 }  // namespace
