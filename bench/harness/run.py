@@ -31,19 +31,22 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "harness.worker", task, contender],
             cwd=BENCH, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
-        self._reply()
+        self.reply()
 
-    def _reply(self) -> dict:
+    def reply(self) -> dict:
         line = self.process.stdout.readline()
         reply = json.loads(line) if line else {"error": "the process ended"}
         if "error" in reply:
             raise ContenderFailed(f"{self.name}: {reply['error']}")
         return reply
 
-    def ask(self, do: str, **more):
+    def tell(self, do: str, **more) -> None:
         self.process.stdin.write(json.dumps({"do": do, **more}) + "\n")
         self.process.stdin.flush()
-        return self._reply()
+
+    def ask(self, do: str, **more) -> dict:
+        self.tell(do, **more)
+        return self.reply()
 
     def close(self) -> None:
         self.process.stdin.close()
@@ -71,12 +74,20 @@ def close_enough(task, case: str, answers: dict) -> str | None:
     return None
 
 
+def prepare(workers: dict[str, Worker], case: dict, alone: bool) -> dict:
+    """The answers of all, who prepare at once unless that must be done alone."""
+    if alone:
+        return {name: worker.ask("prepare", case=case)["answer"]
+                for name, worker in workers.items()}
+    for worker in workers.values():
+        worker.tell("prepare", case=case)
+    return {name: worker.reply()["answer"] for name, worker in workers.items()}
+
+
 def run_case(task_name: str, task, case: dict, workers: dict[str, Worker]) -> dict:
     active = {n: w for n, w in workers.items() if n in case.get("contenders", CONTENDERS)}
-    answers = {}
     try:
-        for name, worker in active.items():
-            answers[name] = worker.ask("prepare", case=case)["answer"]
+        answers = prepare(active, case, alone=getattr(task, "PREPARE_ALONE", False))
         difference = close_enough(task, case["case"], answers)
         if difference:
             raise ContenderFailed(f"{task_name} {case['case']}: answers differ: {difference}")

@@ -7,7 +7,7 @@ from tasks.publish.timed import Publishing
 
 def prepare(case):
     global timed
-    timed = Publishing(arrakis, blocks=20, token=False)
+    timed = Publishing(arrakis, blocks=10, token=False)
     return timed.answer()
 
 
