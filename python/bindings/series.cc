@@ -158,6 +158,9 @@ void SetSeriesType(PyTypeObject* series) {
     g_kept.reserve(kMostKept);
     series->tp_alloc = AllocateKept;
     series->tp_free = FreeKept;
+    // It adds nothing to be torn down: what Python's classes do for that takes as long
+    // as all the rest.
+    series->tp_dealloc = Dealloc;
   }
   Py_INCREF(series);
   g_series = series;
