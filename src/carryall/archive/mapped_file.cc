@@ -39,10 +39,10 @@ Result<std::unique_ptr<const MappedFile>> MappedFile::Open(const std::string& pa
 
 MappedFile::~MappedFile() { munmap(const_cast<uint8_t*>(data_), size_); }
 
-void MappedFile::Prefetch(int64_t offset, int64_t bytes) const {
+void MappedFile::Prefetch(ByteRange range) const {
   static const int64_t page = sysconf(_SC_PAGESIZE);
-  const int64_t begin = std::max<int64_t>(offset, 0) / page * page;
-  const int64_t end = std::min(offset + bytes, size_);
+  const int64_t begin = std::max<int64_t>(range.begin, 0) / page * page;
+  const int64_t end = std::min(range.end, size_);
   if (begin >= end) return;
   madvise(const_cast<uint8_t*>(data_) + begin, end - begin, MADV_WILLNEED);
 }

@@ -8,6 +8,11 @@
 
 namespace carryall::archive {
 
+/// Bytes [begin, end) of a file.
+struct ByteRange {
+  int64_t begin = 0, end = 0;
+};
+
 /// A whole file in memory, read-only, for as long as this lives. Thread safe. The file
 /// must not be cut short meanwhile: archives never change a segment in place.
 class MappedFile {
@@ -22,7 +27,7 @@ class MappedFile {
   const uint8_t* data() const { return data_; }
   int64_t size() const { return size_; }
   /// Asks the kernel to read a range ahead; does not wait.
-  void Prefetch(int64_t offset, int64_t bytes) const;
+  void Prefetch(ByteRange range) const;
 
  private:
   MappedFile(const uint8_t* data, int64_t size) : data_(data), size_(size) {}

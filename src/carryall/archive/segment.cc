@@ -96,12 +96,12 @@ SampleView SegmentData::View(int32_t column, int64_t first, int64_t count) const
   return view;
 }
 
-void SegmentData::Prefetch(int32_t column, int64_t first, int64_t count) const {
+ByteRange SegmentData::RangeOf(int32_t column, int64_t first, int64_t count) const {
   const ColumnPlace place = Place(column);
   const int64_t width = ByteWidth(table_->channel(column).data_type);
   const int64_t skip = first - place.first_sample;
-  file_->Prefetch(place.values + skip * width, count * width);
-  if (place.validity >= 0) file_->Prefetch(place.validity + skip / 8, count / 8 + 1);
+  const int64_t begin = place.values + skip * width;
+  return {place.validity < 0 ? begin : place.validity + skip / 8, begin + count * width};
 }
 
 uint64_t MetadataDigest(const MappedFile& file, int64_t body_offset, int64_t body_end) {

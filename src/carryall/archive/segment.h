@@ -53,8 +53,8 @@ class SegmentData : public std::enable_shared_from_this<SegmentData> {
   /// Samples [first, first + count) of the channel's grid, which must lie in the segment.
   /// The owner of the view is this object.
   SampleView View(int32_t column, int64_t first, int64_t count) const;
-  /// Asks the kernel to read those samples ahead.
-  void Prefetch(int32_t column, int64_t first, int64_t count) const;
+  /// Where those samples lie in the file, with their bitmap if there is one.
+  ByteRange RangeOf(int32_t column, int64_t first, int64_t count) const;
   const MappedFile& file() const { return *file_; }
 
  private:

@@ -14,7 +14,7 @@ constexpr size_t kMaxPieces = 4;
 }  // namespace
 
 size_t PieceCount(size_t count, size_t least) {
-  const size_t cores = std::max<size_t>(std::thread::hardware_concurrency(), 1);
+  static const size_t cores = std::max<size_t>(std::thread::hardware_concurrency(), 1);
   return std::max<size_t>(
       std::min({cores, kMaxPieces, count / std::max<size_t>(least, 1)}), 1);
 }

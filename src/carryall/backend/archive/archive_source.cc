@@ -12,11 +12,14 @@ namespace carryall::backend::archive {
 namespace {
 
 using carryall::archive::Archive;
+using carryall::archive::ByteRange;
 using carryall::archive::Extent;
 using carryall::archive::SegmentData;
 
 // How far ahead of a stream the kernel is asked to read, in each column.
 constexpr int64_t kReadAheadBytes = int64_t{1} << 20;
+// Columns so near to each other are asked for at once: a call takes longer than this.
+constexpr int64_t kNearBytes = int64_t{64} << 10;
 
 // One channel: the run of samples that the stream is in.
 struct Cursor {
@@ -32,6 +35,29 @@ struct Cursor {
   SampleView View(int64_t first, int64_t count) const {
     return run.Slice(first - extent.begin, count);
   }
+};
+
+// Asks the kernel for parts of files, for neighbours in one call.
+class ReadAhead {
+ public:
+  ~ReadAhead() { Ask(); }
+  void Add(const std::shared_ptr<const SegmentData>& data, ByteRange range) {
+    if (data == data_ && range.begin >= range_.begin &&
+        range.begin <= range_.end + kNearBytes) {
+      range_.end = std::max(range_.end, range.end);
+      return;
+    }
+    Ask();
+    data_ = data;
+    range_ = range;
+  }
+
+ private:
+  void Ask() {
+    if (data_ != nullptr) data_->file().Prefetch(range_);
+  }
+  std::shared_ptr<const SegmentData> data_;
+  ByteRange range_;
 };
 
 struct BlockParts {
@@ -93,8 +119,9 @@ class ArchiveSource final : public BlockSource {
     const GpsTime until = NextCut();
     BlockParts parts;
     parts.views.reserve(cursors_.size());
+    ReadAhead ahead;
     for (Cursor& cursor : cursors_) {
-      ARROW_RETURN_NOT_OK(AddView(cursor, until - time_, &parts));
+      ARROW_RETURN_NOT_OK(AddView(cursor, until - time_, &parts, &ahead));
     }
     step.kind = SourceStep::Kind::kBlock;
     step.block = SeriesBlock(time_, until - time_, request_.channels,
@@ -146,7 +173,8 @@ class ArchiveSource final : public BlockSource {
     return std::max(cut, one);
   }
 
-  Status AddView(Cursor& cursor, Duration duration, BlockParts* parts) const {
+  Status AddView(Cursor& cursor, Duration duration, BlockParts* parts,
+                 ReadAhead* ahead) const {
     const int64_t first = cursor.next, count = cursor.rate.SamplesIn(duration);
     cursor.next += count;
     if (first + count > cursor.extent.end) return AddJoined(cursor, first, count, parts);
@@ -154,7 +182,7 @@ class ArchiveSource final : public BlockSource {
       parts->views.push_back(SampleView::Missing(cursor.type, count));
       return Status::OK();
     }
-    ReadAhead(cursor, first + count);
+    AskAhead(cursor, first + count, ahead);
     parts->views.push_back(cursor.View(first, count));
     parts->Keep(cursor.data);
     return Status::OK();
@@ -162,13 +190,14 @@ class ArchiveSource final : public BlockSource {
 
   // Reading a mapping fault by fault is slow where the disk is. What the request does not
   // ask for is left alone.
-  void ReadAhead(Cursor& cursor, int64_t needed) const {
+  void AskAhead(Cursor& cursor, int64_t needed, ReadAhead* ahead) const {
     const int64_t window = std::max<int64_t>(1, kReadAheadBytes / ByteWidth(cursor.type));
     if (needed + window / 2 <= cursor.ahead) return;
     const int64_t last = std::min(cursor.extent.end, FirstSampleAt(cursor.rate, end_));
     const int64_t until = std::min(last, needed + window);
     if (cursor.ahead >= until) return;
-    cursor.data->Prefetch(cursor.extent.column, cursor.ahead, until - cursor.ahead);
+    ahead->Add(cursor.data, cursor.data->RangeOf(cursor.extent.column, cursor.ahead,
+                                                 until - cursor.ahead));
     cursor.ahead = until;
   }
 
