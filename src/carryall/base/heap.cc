@@ -17,8 +17,13 @@ void TuneHeap() {
     // The values that glibc itself arrives at once a program has freed a big block.
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
-    mallopt(M_MXFAST, 0);
   });
+#endif
+}
+
+void DropFastbins() {
+#ifdef __GLIBC__
+  mallopt(M_MXFAST, 0);
 #endif
 }
 

@@ -12,6 +12,7 @@ namespace carryall::server {
 Result<std::unique_ptr<Server>> Server::Start(std::shared_ptr<backend::Backend> backend,
                                               ServerOptions options) {
   TuneHeap();
+  DropFastbins();
   ARROW_ASSIGN_OR_RAISE(wire::ServerUrl address, wire::ParseBindUrl(options.url));
   if (address.host == "localhost") address.host = "127.0.0.1";  // one address, not two
   ARROW_ASSIGN_OR_RAISE(PortReservation port, PortReservation::Make(address));
