@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-PAIRS = 7
+PAIRS = 3
 
 
 def _ms(statement: str) -> float:
