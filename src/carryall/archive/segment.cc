@@ -96,12 +96,18 @@ SampleView SegmentData::View(int32_t column, int64_t first, int64_t count) const
   return view;
 }
 
-ByteRange SegmentData::RangeOf(int32_t column, int64_t first, int64_t count) const {
+std::array<ByteRange, 2> SegmentData::RangesOf(int32_t column, int64_t first,
+                                               int64_t count) const {
   const ColumnPlace place = Place(column);
   const int64_t width = ByteWidth(table_->channel(column).data_type);
   const int64_t skip = first - place.first_sample;
-  const int64_t begin = place.values + skip * width;
-  return {place.validity < 0 ? begin : place.validity + skip / 8, begin + count * width};
+  const int64_t values = place.values + skip * width;
+  ByteRange bitmap;
+  if (place.validity >= 0) {
+    bitmap.begin = place.validity + skip / 8;
+    bitmap.end = bitmap.begin + count / 8 + 1;
+  }
+  return {bitmap, {values, values + count * width}};
 }
 
 uint64_t MetadataDigest(const MappedFile& file, int64_t body_offset, int64_t body_end) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -53,8 +54,9 @@ class SegmentData : public std::enable_shared_from_this<SegmentData> {
   /// Samples [first, first + count) of the channel's grid, which must lie in the segment.
   /// The owner of the view is this object.
   SampleView View(int32_t column, int64_t first, int64_t count) const;
-  /// Where those samples lie in the file, with their bitmap if there is one.
-  ByteRange RangeOf(int32_t column, int64_t first, int64_t count) const;
+  /// Where those samples lie in the file: their bitmap (empty if there is none), then
+  /// their values.
+  std::array<ByteRange, 2> RangesOf(int32_t column, int64_t first, int64_t count) const;
   const MappedFile& file() const { return *file_; }
 
  private:

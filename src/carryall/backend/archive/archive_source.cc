@@ -196,8 +196,10 @@ class ArchiveSource final : public BlockSource {
     const int64_t last = std::min(cursor.extent.end, FirstSampleAt(cursor.rate, end_));
     const int64_t until = std::min(last, needed + window);
     if (cursor.ahead >= until) return;
-    ahead->Add(cursor.data, cursor.data->RangeOf(cursor.extent.column, cursor.ahead,
-                                                 until - cursor.ahead));
+    for (const ByteRange& range : cursor.data->RangesOf(
+             cursor.extent.column, cursor.ahead, until - cursor.ahead)) {
+      if (range.begin < range.end) ahead->Add(cursor.data, range);
+    }
     cursor.ahead = until;
   }
 
