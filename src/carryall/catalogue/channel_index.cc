@@ -47,15 +47,27 @@ Result<std::vector<ChannelIndex::Entry>> ChannelIndex::Sort(
   return entries;
 }
 
-size_t ChannelIndex::LowerBound(std::string_view text) const {
-  const size_t next = landmarks_.LowerBound(text, {0, landmarks_.size()});
+size_t ChannelIndex::LowerBound(std::string_view text, size_t near) const {
+  // Farther and farther from the last landmark that is known to be before `text`.
+  size_t low = near / kLandmark, high = landmarks_.size();
+  if (low > 0 && !(landmarks_[low] < text)) low = 0;
+  for (size_t step = 1; low > 0 && low + step < high; step *= 2) {
+    if (!(landmarks_[low + step] < text))
+      high = low + step;
+    else
+      low += step;
+  }
+  const size_t next = landmarks_.LowerBound(text, {low, high});
   // The landmark before that one is before `text`.
   const size_t begin = next == 0 ? 0 : (next - 1) * kLandmark + 1;
-  return names_.LowerBound(text, {begin, std::min(next * kLandmark, size())});
+  const size_t end = std::min(next * kLandmark, size());
+  names_.Prefetch({begin, end});
+  return names_.LowerBound(text, {begin, end});
 }
 
-std::optional<size_t> ChannelIndex::Find(const ChannelKey& key) const {
-  for (size_t i = LowerBound(key.name); i < size() && name(i) == key.name; ++i) {
+std::optional<size_t> ChannelIndex::Find(const ChannelKey& key, size_t* near) const {
+  *near = LowerBound(key.name, *near);
+  for (size_t i = *near; i < size() && name(i) == key.name; ++i) {
     if (entries_[i]->replay_id == key.replay_id) return i;
   }
   return std::nullopt;

@@ -124,6 +124,21 @@ const Channel* Snapshot::Get(std::string_view name,
   return i && !IsHidden(*i) ? &(*base_)[*i] : nullptr;
 }
 
+void Snapshot::GetAll(const std::string* names, size_t count,
+                      const std::optional<std::string>& replay_id,
+                      const Channel** out) const {
+  size_t near = 0;
+  for (size_t n = 0; n < count; ++n) {
+    const ChannelKey key{names[n], replay_id};
+    if (const auto i = recent_->Find(key)) {
+      out[n] = &(*recent_)[*i];
+      continue;
+    }
+    const auto i = base_->Find(key, &near);
+    out[n] = i && !IsHidden(*i) ? &(*base_)[*i] : nullptr;
+  }
+}
+
 template <typename Visit>
 bool Snapshot::Merge(const std::vector<uint32_t>& base,
                      const std::vector<uint32_t>& recent, size_t* recent_at, bool rest,

@@ -34,6 +34,9 @@ class Snapshot final : public metadata::Catalogue {
   Result<int64_t> Count(const metadata::ChannelQuery& query) const override;
   const Channel* Get(std::string_view name,
                      const std::optional<std::string>& replay_id) const override;
+  void GetAll(const std::string* names, size_t count,
+              const std::optional<std::string>& replay_id,
+              const Channel** out) const override;
   /// Collected when first asked for.
   const std::map<std::string, std::set<std::string>>& scopes() const override;
 

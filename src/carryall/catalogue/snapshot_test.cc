@@ -46,6 +46,15 @@ std::vector<std::string> Names(const metadata::Catalogue& catalogue,
   return out;
 }
 
+void ExpectGetAllIsGet(const metadata::Catalogue& catalogue,
+                       const std::vector<std::string>& names,
+                       const std::optional<std::string>& replay_id) {
+  std::vector<const Channel*> all(names.size()), each;
+  catalogue.GetAll(names.data(), names.size(), replay_id, all.data());
+  for (const std::string& name : names) each.push_back(catalogue.Get(name, replay_id));
+  EXPECT_EQ(all, each);
+}
+
 TEST(SnapshotTest, AnswersInNameOrderAndKeepsWhatItWas) {
   const auto empty = Snapshot::Make({}).ValueOrDie();
   EXPECT_THAT(Names(*empty), IsEmpty());
@@ -163,6 +172,10 @@ TEST(SnapshotTest, AgreesWithThePlainCatalogue) {
         ASSERT_EQ(*ours, *theirs);
       }
     }
+    std::vector<std::string> names;
+    for (int n = pick(200); n > 0; --n) names.push_back(make().name);
+    if (pick(2)) std::sort(names.begin(), names.end());
+    ExpectGetAllIsGet(*snapshot, names, pick(2) ? std::optional("R1") : std::nullopt);
   }
 }
 
@@ -189,6 +202,16 @@ TEST(SnapshotTest, LargeOnesAgreeToo) {
     query.min_rate = 64;
     EXPECT_EQ(*snapshot->Count(query), *plain->Count(query)) << pattern;
   }
+  // Names near one another and far, there and not, once in order and once in none.
+  std::vector<std::string> names = {"A", "H1", "H1:S0-", "Z:Z-9"};
+  for (int i = 0; i < 200'000; i += i % 1000 < 20 ? 1 : 97) {
+    names.push_back(channels[i].name);
+    names.push_back(channels[i].name + "_");
+  }
+  std::shuffle(names.begin(), names.end(), std::mt19937(1));
+  ExpectGetAllIsGet(*snapshot, names, std::nullopt);
+  std::sort(names.begin(), names.end());
+  ExpectGetAllIsGet(*snapshot, names, std::nullopt);
 }
 
 }  // namespace

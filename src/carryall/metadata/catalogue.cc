@@ -177,6 +177,12 @@ Result<std::unique_ptr<Finding>> Catalogue::Begin(const ChannelQuery& query) con
   return out;
 }
 
+void Catalogue::GetAll(const std::string* names, size_t count,
+                       const std::optional<std::string>& replay_id,
+                       const Channel** out) const {
+  for (size_t i = 0; i < count; ++i) out[i] = Get(names[i], replay_id);
+}
+
 Result<std::shared_ptr<const Catalogue>> Catalogue::Make(std::vector<Channel> channels) {
   if (channels.size() > std::numeric_limits<uint32_t>::max()) {
     return Error(ErrorKind::kResourceExhausted, "too many channels for a catalogue: {}",

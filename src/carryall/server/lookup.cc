@@ -19,9 +19,9 @@ Result<std::vector<const Channel*>> Lookup(const metadata::Catalogue& catalogue,
                                            const std::optional<std::string>& replay_id) {
   std::vector<const Channel*> out(names.size());
   const auto find = [&](size_t, size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) {
-      out[i] = catalogue.Get(names[i], replay_id);
-      if (out[i] == nullptr && replay_id) out[i] = catalogue.Get(names[i], std::nullopt);
+    catalogue.GetAll(names.data() + begin, end - begin, replay_id, out.data() + begin);
+    for (size_t i = begin; replay_id && i < end; ++i) {
+      if (out[i] == nullptr) out[i] = catalogue.Get(names[i], std::nullopt);
     }
     return Status::OK();
   };
