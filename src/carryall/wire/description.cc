@@ -5,6 +5,8 @@
 #include <arrow/ipc/reader.h>
 #include <arrow/ipc/writer.h>
 
+#include <algorithm>
+
 #include "carryall/base/pieces.h"
 #include "carryall/wire/schemas.h"
 
@@ -19,33 +21,49 @@ Result<std::vector<Channel>> ReadAll(const std::shared_ptr<arrow::Buffer>& bytes
                         arrow::ipc::RecordBatchStreamReader::Open(
                             std::make_shared<arrow::io::BufferReader>(bytes), options));
   ARROW_ASSIGN_OR_RAISE(const auto batches, reader->ToRecordBatches());
-  std::vector<std::vector<Channel>> parts(batches.size());
+  std::vector<size_t> begins = {0};
+  for (const auto& batch : batches) {
+    begins.push_back(begins.back() + static_cast<size_t>(batch->num_rows()));
+  }
+  std::vector<Channel> channels(begins.back());
   const auto decode = [&](size_t, size_t begin, size_t end) -> Status {
     for (size_t i = begin; i < end; ++i) {
-      ARROW_ASSIGN_OR_RAISE(parts[i], DecodeMetadata(*batches[i]));
+      ARROW_RETURN_NOT_OK(DecodeMetadata(*batches[i], channels.data() + begins[i]));
     }
     return Status::OK();
   };
   ARROW_RETURN_NOT_OK(InPieces(batches.size(), PieceCount(batches.size(), 1), decode));
-  std::vector<Channel> channels;
-  for (std::vector<Channel>& part : parts) {
-    channels.insert(channels.end(), std::make_move_iterator(part.begin()),
-                    std::make_move_iterator(part.end()));
-  }
   return channels;
+}
+
+// Batches of so many rows but the last.
+Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Encode(
+    const std::vector<const Channel*>& channels) {
+  constexpr auto kRows = static_cast<size_t>(kMetadataBatchRows);
+  std::vector<std::shared_ptr<arrow::RecordBatch>> batches((channels.size() + kRows - 1) /
+                                                           kRows);
+  const auto encode = [&](size_t, size_t begin, size_t end) -> Status {
+    const auto rows = MetadataBuilder::Make();
+    for (size_t k = begin; k < end; ++k) {
+      for (size_t i = k * kRows; i < std::min(channels.size(), (k + 1) * kRows); ++i) {
+        ARROW_RETURN_NOT_OK(rows->Append(*channels[i]));
+      }
+      ARROW_ASSIGN_OR_RAISE(batches[k], rows->Finish());
+    }
+    return Status::OK();
+  };
+  ARROW_RETURN_NOT_OK(InPieces(batches.size(), PieceCount(batches.size(), 1), encode));
+  return batches;
 }
 
 }  // namespace
 
 Result<std::string> FormatDescription(const std::vector<const Channel*>& channels) {
+  ARROW_ASSIGN_OR_RAISE(const auto batches, Encode(channels));
   ARROW_ASSIGN_OR_RAISE(const auto sink, arrow::io::BufferOutputStream::Create());
   ARROW_ASSIGN_OR_RAISE(const auto writer,
                         arrow::ipc::MakeStreamWriter(sink, MetadataSchema()));
-  const auto rows = MetadataBuilder::Make();
-  for (size_t i = 0; i < channels.size(); ++i) {
-    ARROW_RETURN_NOT_OK(rows->Append(*channels[i]));
-    if (rows->rows() < kMetadataBatchRows && i + 1 < channels.size()) continue;
-    ARROW_ASSIGN_OR_RAISE(const auto batch, rows->Finish());
+  for (const auto& batch : batches) {
     ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));
   }
   ARROW_RETURN_NOT_OK(writer->Close());

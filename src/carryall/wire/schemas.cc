@@ -201,8 +201,8 @@ std::optional<std::string> Own(std::optional<std::string_view> text) {
   return std::string(*text);
 }
 
-Result<Channel> ReadChannel(const Columns& columns, int64_t row) {
-  Channel out;
+Status ReadChannel(const Columns& columns, int64_t row, Channel* channel) {
+  Channel& out = *channel;
   const std::optional<std::string_view> name = columns.name[row];
   if (!name) return Error(ErrorKind::kCorrupt, "channel has no name");
   ARROW_RETURN_NOT_OK(ParseChannelName(*name));
@@ -221,7 +221,7 @@ Result<Channel> ReadChannel(const Columns& columns, int64_t row) {
   if (out.stride == Duration()) out.stride = std::nullopt;
   ARROW_ASSIGN_OR_RAISE(out.max_latency, ReadDuration(columns.max_latency, row));
   out.replay_id = Own(columns.replay_id[row]);
-  return out;
+  return Status::OK();
 }
 
 }  // namespace
@@ -276,6 +276,12 @@ Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> EncodeMetadata(
 }
 
 Result<std::vector<Channel>> DecodeMetadata(const arrow::RecordBatch& batch) {
+  std::vector<Channel> out(static_cast<size_t>(batch.num_rows()));
+  ARROW_RETURN_NOT_OK(DecodeMetadata(batch, out.data()));
+  return out;
+}
+
+Status DecodeMetadata(const arrow::RecordBatch& batch, Channel* out) {
   ARROW_RETURN_NOT_OK(ValidateFully(batch));
   // gRPC puts a body anywhere; it is read through Arrow's typed arrays.
   ARROW_ASSIGN_OR_RAISE(
@@ -283,18 +289,14 @@ Result<std::vector<Channel>> DecodeMetadata(const arrow::RecordBatch& batch) {
       arrow::util::EnsureAlignment(batch.Slice(0), arrow::util::kValueAlignment,
                                    arrow::default_memory_pool()));
   ARROW_ASSIGN_OR_RAISE(const Columns columns, Columns::Find(*aligned));
-  std::vector<Channel> out;
-  out.reserve(batch.num_rows());
   for (int64_t row = 0; row < batch.num_rows(); ++row) {
-    Result<Channel> channel = ReadChannel(columns, row);
-    if (!channel.ok()) {
+    const Status status = ReadChannel(columns, row, &out[row]);
+    if (!status.ok()) {
       return Error(ErrorKind::kCorrupt, "metadata row {} (channel '{}') is wrong: {}",
-                   row, columns.name[row].value_or("").substr(0, 128),
-                   channel.status().message());
+                   row, columns.name[row].value_or("").substr(0, 128), status.message());
     }
-    out.push_back(channel.MoveValueUnsafe());
   }
-  return out;
+  return Status::OK();
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> EncodeCount(int64_t count) {

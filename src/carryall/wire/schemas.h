@@ -47,6 +47,8 @@ Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> EncodeMetadata(
 /// integers may be of any width. The batch is validated fully first: kCorrupt naming the
 /// column, or the row and channel, that is wrong. A stride of zero reads as none.
 Result<std::vector<Channel>> DecodeMetadata(const arrow::RecordBatch& batch);
+/// The same into `out`, where there are as many new channels as the batch has rows.
+Status DecodeMetadata(const arrow::RecordBatch& batch, Channel* out);
 
 Result<std::shared_ptr<arrow::RecordBatch>> EncodeCount(int64_t count);
 /// The sum of the rows of column `count`; kCorrupt if that is missing, null or negative.
