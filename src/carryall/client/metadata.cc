@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "carryall/base/distinct.h"
 #include "carryall/client/batch_inbox.h"
 #include "carryall/flight/upload.h"
 #include "carryall/wire/accept.h"
@@ -73,7 +74,7 @@ Result<wire::Request> RequestOf(wire::RequestType type, const wire::FindArgs& ar
   return wire::ParseRequest(wire::SerializeRequest({type, args, std::nullopt}));
 }
 
-bool IsOfName(const Channel& channel, const std::string& name) {
+bool IsOfName(const Channel& channel, std::string_view name) {
   return channel.name == name;
 }
 
@@ -126,16 +127,27 @@ Result<std::vector<Channel>> Describe(const Session& session,
   if (args.channels.empty()) {
     return Error(ErrorKind::kInvalidArgument, "no channels were asked for");
   }
-  wire::DescribeArgs unique{{}, args.time, args.replay_id};
-  std::unordered_map<std::string_view, size_t> places;
-  places.reserve(args.channels.size());
-  unique.channels.reserve(args.channels.size());
-  for (const std::string& name : args.channels) {
-    if (places.emplace(name, unique.channels.size()).second) {
-      unique.channels.push_back(name);
-    }
+  const std::vector<std::string_view> names = Distinct(args.channels);
+  flight::Headers plan_headers = headers;
+  if (session.describes()) {
+    plan_headers.emplace_back(wire::kAcceptHeader,
+                              wire::FormatAccept({.describe = true}));
   }
-  std::vector<std::optional<Channel>> found(unique.channels.size());
+  wire::DescribeArgs unique{{names.begin(), names.end()}, args.time, args.replay_id};
+  ARROW_ASSIGN_OR_RAISE(auto pending, session.StartPlan({wire::RequestType::kDescribe,
+                                                         std::move(unique), std::nullopt},
+                                                        plan_headers));
+  ARROW_ASSIGN_OR_RAISE(const auto endpoints, pending.Wait(context));
+  auto came = wire::ReadDescription(pending.metadata());
+  // Ours answers in the order asked for, and with everything.
+  if (came.ok() &&
+      std::equal(came->begin(), came->end(), names.begin(), names.end(), IsOfName)) {
+    return came;
+  }
+  if (!came.ok() && endpoints.empty()) return came;
+  std::unordered_map<std::string_view, size_t> places;
+  for (size_t i = 0; i < names.size(); ++i) places.emplace(names[i], i);
+  std::vector<std::optional<Channel>> found(names.size());
   size_t left = found.size();
   const auto take = [&](std::vector<Channel> channels) {
     for (Channel& channel : channels) {
@@ -145,41 +157,25 @@ Result<std::vector<Channel>> Describe(const Session& session,
       --left;
     }
   };
-  flight::Headers plan_headers = headers;
-  if (session.describes()) {
-    plan_headers.emplace_back(wire::kAcceptHeader,
-                              wire::FormatAccept({.describe = true}));
-  }
-  ARROW_ASSIGN_OR_RAISE(auto pending, session.StartPlan({wire::RequestType::kDescribe,
-                                                         unique, std::nullopt},
-                                                        plan_headers));
-  ARROW_ASSIGN_OR_RAISE(const auto endpoints, pending.Wait(context));
-  if (auto came = wire::ReadDescription(pending.metadata()); came.ok()) {
-    // Ours answers in the order asked for.
-    if (std::equal(came->begin(), came->end(), unique.channels.begin(),
-                   unique.channels.end(), IsOfName)) {
-      return came;
-    }
-    take(*std::move(came));
-  }
+  if (came.ok()) take(*std::move(came));
   const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
     ARROW_ASSIGN_OR_RAISE(auto channels, wire::DecodeMetadata(batch));
     take(std::move(channels));
     return true;
   };
   if (left > 0) {
-    ARROW_RETURN_NOT_OK(ReadAll(session, endpoints,
-                                "description of " + NameSome(unique.channels), headers,
+    ARROW_RETURN_NOT_OK(ReadAll(session, endpoints, "description of " + NameSome(names),
+                                headers,
                                 /*can_resume=*/true, on_batch, context));
   }
   std::vector<Channel> described;
   described.reserve(found.size());
-  std::vector<std::string> missing;
+  std::vector<std::string_view> missing;
   for (size_t i = 0; i < found.size(); ++i) {
     if (found[i]) {
       described.push_back(*std::move(found[i]));
     } else {
-      missing.push_back(unique.channels[i]);
+      missing.push_back(names[i]);
     }
   }
   if (!missing.empty()) {

@@ -134,10 +134,4 @@ flight::Headers CallHeaders() {
   return {{std::string(wire::kRequestIdHeader), wire::RequestId("")}};
 }
 
-std::string NameSome(const std::vector<std::string>& names) {
-  if (names.empty()) return "nothing";
-  if (names.size() == 1) return names.front();
-  return fmt::format("{} +{} more", names.front(), names.size() - 1);
-}
-
 }  // namespace carryall::client

@@ -102,6 +102,11 @@ inline flight::Interrupt ToInterrupt(const CallContext& context) {
 }
 
 /// "X1:A", "X1:A +3 more": names for messages.
-std::string NameSome(const std::vector<std::string>& names);
+template <typename Text>
+std::string NameSome(const std::vector<Text>& names) {
+  if (names.empty()) return "nothing";
+  if (names.size() == 1) return std::string(names.front());
+  return fmt::format("{} +{} more", names.front(), names.size() - 1);
+}
 
 }  // namespace carryall::client

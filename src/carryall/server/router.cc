@@ -2,6 +2,7 @@
 
 #include <unordered_set>
 
+#include "carryall/base/distinct.h"
 #include "carryall/server/channel_errors.h"
 #include "carryall/wire/url.h"
 
@@ -13,14 +14,20 @@ const std::vector<std::string>& ChannelsOf(const wire::Request& request) {
                                                       : request.stream().channels;
 }
 
-wire::Request WithChannels(wire::Request request, std::vector<std::string> channels) {
-  request.version = wire::kSchemaVersion;
+// The same request for other channels. There may be many: those of `request` are not
+// copied.
+wire::Request WithChannels(const wire::Request& request,
+                           std::vector<std::string> channels) {
+  wire::Request out{request.type, {}, std::string(wire::kSchemaVersion)};
   if (request.type == wire::RequestType::kDescribe) {
-    std::get<wire::DescribeArgs>(request.args).channels = std::move(channels);
+    const wire::DescribeArgs& args = request.describe();
+    out.args = wire::DescribeArgs{std::move(channels), args.time, args.replay_id};
   } else {
-    std::get<wire::StreamArgs>(request.args).channels = std::move(channels);
+    const wire::StreamArgs& args = request.stream();
+    out.args = wire::StreamArgs{std::move(channels), args.start,      args.end,
+                                args.replay_start,   args.replay_end, args.replay_id};
   }
-  return request;
+  return out;
 }
 
 PlannedEndpoint Here(wire::Request request) {
@@ -119,16 +126,13 @@ Result<std::vector<PlannedEndpoint>> Router::PlanChannels(
   const ReplayView* view = FindView(replay);
   std::vector<std::string> under_replay, raw;
   std::vector<std::string_view> unclaimed, elsewhere;
-  std::unordered_set<std::string_view> seen;
-  const std::vector<std::string>& asked = ChannelsOf(request);
-  seen.reserve(asked.size());
+  const std::vector<std::string_view> asked = Distinct(ChannelsOf(request));
   raw.reserve(asked.size());
-  for (const std::string& channel : asked) {
-    if (!seen.insert(channel).second) continue;
+  for (const std::string_view channel : asked) {
     if (view != nullptr && view->narrows && view->claims.Of(channel) != Claim::kNone) {
-      under_replay.push_back(channel);
+      under_replay.emplace_back(channel);
     } else if (raw_.Of(channel) != Claim::kNone) {
-      raw.push_back(channel);
+      raw.emplace_back(channel);
     } else if (anyone_.Of(channel) != Claim::kNone) {
       elsewhere.push_back(channel);
     } else {
@@ -148,8 +152,10 @@ Result<std::vector<PlannedEndpoint>> Router::PlanChannels(
     if (Covers(request, mapped, now)) {
       return AddEndpoints(request, std::move(channels), direct, &out);
     }
-    const auto in_request = [&](const std::string& name) { return *seen.find(name); };
-    for (const std::string& name : channels) elsewhere.push_back(in_request(name));
+    const std::unordered_set<std::string_view> these(channels.begin(), channels.end());
+    for (const std::string_view name : asked) {
+      if (these.contains(name)) elsewhere.push_back(name);
+    }
     return Status::OK();
   };
   // What was published under a replay stands in topics of its own. What a replay makes of
@@ -162,7 +168,7 @@ Result<std::vector<PlannedEndpoint>> Router::PlanChannels(
   if (out.empty()) {
     return Error(ErrorKind::kNoEndpoint,
                  "no known endpoint can serve these channels at this time: {}, {}",
-                 InBraces({seen.begin(), seen.end()}), SpanText(request));
+                 InBraces(asked), SpanText(request));
   }
   // A part that is left out silently would look like a complete answer.
   if (!elsewhere.empty()) return ChannelsUnavailable(elsewhere);

@@ -128,16 +128,18 @@ Result<FlightService::Info> FlightService::Plan(const Request& request,
   }
   ARROW_RETURN_NOT_OK(endpoints.status());
   std::string description;
+  if (accept.describe && request.type == RequestType::kDescribe) {
+    const auto catalogue = parts_.backend->catalogue();
+    const wire::DescribeArgs& args = request.describe();
+    ARROW_ASSIGN_OR_RAISE(const auto found,
+                          Lookup(*catalogue, args.channels, args.replay_id));
+    ARROW_ASSIGN_OR_RAISE(description, wire::FormatDescription(found));
+    // That is all there is: no names again in a ticket for them, nor as an echo.
+    return MakePlan(*wire::MetadataSchema(), "", {}, std::move(description));
+  }
   if (request.type != RequestType::kStream) {
-    if (accept.describe && request.type == RequestType::kDescribe) {
-      const auto catalogue = parts_.backend->catalogue();
-      const wire::DescribeArgs& args = request.describe();
-      ARROW_ASSIGN_OR_RAISE(const auto found,
-                            Lookup(*catalogue, args.channels, args.replay_id));
-      ARROW_ASSIGN_OR_RAISE(description, wire::FormatDescription(found));
-    }
     ARROW_ASSIGN_OR_RAISE(const auto schema, SchemaOf(request, codec::Form::kColumn));
-    return MakePlan(*schema, command, *endpoints, std::move(description));
+    return MakePlan(*schema, command, *endpoints);
   }
   ARROW_ASSIGN_OR_RAISE(const auto channels, ChannelsOf(request.stream()));
   if (accept.describe) {
