@@ -2,7 +2,7 @@
 
 from harness import inputs
 
-ITERATIONS = {"20x16384": 40, "500x1024": 20, "5000x16": 8, "767x1": 40}
+ITERATIONS = {"20x16384": 40, "500x1024": 20, "5000x16": 4, "767x1": 40}
 FLOORS = {name: {"ratio_stock": 15} for name in inputs.SHAPES}
 NULLS_FLOORS = {name: {"ratio_stock": 5 if name == "20x16384" else 10}
                 for name in inputs.SHAPES}

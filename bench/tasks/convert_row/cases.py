@@ -2,7 +2,7 @@
 
 from harness import inputs
 
-ITERATIONS = {"20x16384": 40, "500x1024": 20, "5000x16": 8, "767x1": 40}
+ITERATIONS = {"20x16384": 40, "500x1024": 20, "5000x16": 4, "767x1": 40}
 FLOORS = {
     "20x16384": {"ratio_stock": 2, "ratio_seed": 500},
     "500x1024": {"ratio_stock": 2, "ratio_seed": 500},

@@ -6,6 +6,7 @@ samples are a function of time and are compared. `/peak` rows are the growth of 
 peak resident memory over just before the call, divided by the size of the result.
 """
 
+LEAST_S = 0.3  # of one run: as many fetches as that takes, and their median
 SHAPES = {"20x16384x100s": (20, 16384, 100), "500x1024x10s": (500, 1024, 10)}
 START = 1_000_000_000
 FLOORS = {

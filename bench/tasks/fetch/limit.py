@@ -3,13 +3,13 @@ read and thrown away by a plain reader in another process."""
 
 import ctypes
 import multiprocessing
-import time
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import flight
 
 from tasks.fetch import cases
+from tasks.fetch.timed import median_seconds
 
 BATCH_BYTES = 1 << 20
 
@@ -58,7 +58,10 @@ def prepare(case):
 
 
 def measure():
-    began = time.perf_counter()
+    return samples / median_seconds(read) / 1e6
+
+
+def read():
     reader = client.do_get(flight.Ticket(b""))
     rows = 0
     try:
@@ -67,7 +70,6 @@ def measure():
     except StopIteration:
         pass
     assert rows == samples, rows
-    return rows / (time.perf_counter() - began) / 1e6
 
 
 def release():

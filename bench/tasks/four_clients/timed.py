@@ -27,7 +27,8 @@ class Four:
         self.contender = contender
         self.round = 0
 
-    def _run(self) -> tuple[float, float, list[dict]]:
+    def _run(self) -> list:
+        """What the clients answer. Notes the figures."""
         clients = [subprocess.Popen(
             [sys.executable, "-m", "tasks.four_clients.timed", self.contender, str(i),
              self.server.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -46,17 +47,17 @@ class Four:
         for client in clients:
             client.stdin.close()
             client.wait(timeout=20)
-        return wall, cpu, reports
+        Four.runs.append({"wall": wall, "cpu": cpu})
+        return [report["answer"] for report in reports]
 
     def answer(self) -> list:
         if Four.answers is None:
-            Four.answers = [report["answer"] for report in self._run()[2]]
+            Four.answers = self._run()
         return Four.answers
 
     def measure(self) -> float:
         if len(Four.runs) == self.round:
-            wall, cpu, _ = self._run()
-            Four.runs.append({"wall": wall, "cpu": cpu})
+            self._run()
         self.round += 1
         return Four.runs[self.round - 1][self.case]
 

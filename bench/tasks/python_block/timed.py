@@ -147,7 +147,7 @@ class Operation:
         """Microseconds an operation: the median, as the first after its inputs were made waits
         for memory that making them has pushed out of the caches."""
         times = []
-        while sum(times) < LEAST_S * 1e9 and len(times) < 200 or len(times) < 5:
+        while sum(times) < LEAST_S * 1e9 and len(times) < 200 or len(times) < 2:
             if len(times) % 8 == 0:
                 given = self.prepare()
             began = time.perf_counter_ns()

@@ -1,4 +1,4 @@
 """Milliseconds from the start of a new interpreter to the end of `import`, beyond those of one
-that imports pyarrow alone (which all need): the median of pairs, one after the other."""
+that imports pyarrow alone (which all need), one after the other."""
 
 CASES = [{"case": "beyond pyarrow", "unit": "ms", "floor": {"ours": 150}}]

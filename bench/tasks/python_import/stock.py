@@ -4,6 +4,7 @@ from tasks.python_import import timed
 
 
 def prepare(case):
+    timed.beyond_pyarrow("arrakis")  # reads the files
     return None
 
 

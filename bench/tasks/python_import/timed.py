@@ -1,11 +1,8 @@
 """Times imports in processes of their own."""
 
-import statistics
 import subprocess
 import sys
 import time
-
-PAIRS = 3
 
 
 def _ms(statement: str) -> float:
@@ -15,6 +12,4 @@ def _ms(statement: str) -> float:
 
 
 def beyond_pyarrow(package: str) -> float:
-    statement = f"import {package}"
-    _ms(statement)  # reads the files
-    return statistics.median(_ms(statement) - _ms("import pyarrow") for _ in range(PAIRS))
+    return _ms(f"import {package}") - _ms("import pyarrow")

@@ -2,6 +2,7 @@
 of ColumnBatchCombiner, BlockMuxStream with that combiner; its batches are written to nowhere as
 Flight would write them. Only the consumer is a fake, as in stock's own figure."""
 
+import functools
 import time
 
 import pyarrow as pa
@@ -58,6 +59,13 @@ def message(partition: int, stride: int) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+@functools.cache
+def messages(topics: tuple[str, ...]) -> list[list[Message]]:
+    """Of every stride."""
+    return [[Message(f"arrakis-{t}", message(int(t), stride)) for t in topics]
+            for stride in range(VARIANTS + WARM + STRIDES)]
+
+
 def channel(number: int) -> Channel:
     partition, index = divmod(number, cases.PER_PARTITION)
     return Channel(f"X1:BEN-CHANNEL_{number:06d}", "float32", 16, publisher="BEN",
@@ -76,9 +84,7 @@ class Path:
         # With a start nothing is decided by the wall clock.
         self.mux = BlockMuxStream(self.reader, start=BEGIN_NS, combiner=self.combiner)
         self.writer = pa.ipc.new_stream(pa.MockOutputStream(), schema)
-        topics = sorted({c.partition_id for c in wanted}, key=int)
-        self.messages = [[Message(f"arrakis-{t}", message(int(t), stride)) for t in topics]
-                         for stride in range(VARIANTS + WARM + STRIDES)]
+        self.messages = messages(tuple(sorted({c.partition_id for c in wanted}, key=int)))
         self.next = 0
 
     def stride(self):
