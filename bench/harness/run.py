@@ -4,6 +4,7 @@ runs interleaved, medians taken, the table printed and build/bench/results.json 
 import argparse
 import importlib
 import json
+import os
 import pathlib
 import platform
 import statistics
@@ -84,6 +85,12 @@ def prepare(workers: dict[str, Worker], case: dict, alone: bool) -> dict:
     return {name: worker.reply()["answer"] for name, worker in workers.items()}
 
 
+def core_of(task) -> int | None:
+    """The core on which the contenders of a task with ONE_CORE measure, one after the other:
+    of a virtual machine one may be half as fast as another, for minutes."""
+    return max(os.sched_getaffinity(0)) if getattr(task, "ONE_CORE", False) else None
+
+
 def run_case(task_name: str, task, case: dict, workers: dict[str, Worker]) -> dict:
     active = {n: w for n, w in workers.items() if n in case.get("contenders", CONTENDERS)}
     try:
@@ -94,7 +101,7 @@ def run_case(task_name: str, task, case: dict, workers: dict[str, Worker]) -> di
         values: dict[str, list[float]] = {name: [] for name in active}
         for _ in range(case.get("rounds", ROUNDS)):
             for name, worker in active.items():
-                values[name].append(worker.ask("measure")["value"])
+                values[name].append(worker.ask("measure", core=core_of(task))["value"])
     finally:
         for worker in active.values():
             if worker.process.poll() is None:
@@ -152,7 +159,7 @@ def machine() -> dict:
     model = next((line.split(":", 1)[1].strip()
                   for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.processor())
-    return {"cpu": model, "cores": len(__import__("os").sched_getaffinity(0)),
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0)),
             "kernel": platform.release(), "load_before": open("/proc/loadavg").read().split()[0]}
 
 

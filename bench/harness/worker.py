@@ -6,11 +6,23 @@ computes, for comparison), `measure() -> float` (one timed run, in the case's un
 which ends it.
 """
 
+import contextlib
 import importlib
 import json
 import os
 import sys
 import traceback
+
+
+@contextlib.contextmanager
+def on_core(core: int | None):
+    """This thread and what it starts stay on that core meanwhile."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, before if core is None else {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def main() -> None:
@@ -29,7 +41,8 @@ def main() -> None:
             if command["do"] == "prepare":
                 reply = {"answer": module.prepare(command["case"])}
             elif command["do"] == "measure":
-                reply = {"value": module.measure()}
+                with on_core(command["core"]):
+                    reply = {"value": module.measure()}
             else:
                 module.release()
                 reply = {"released": True}

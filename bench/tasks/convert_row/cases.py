@@ -2,6 +2,7 @@
 
 from harness import inputs
 
+ONE_CORE = True  # none of the contenders uses another
 ITERATIONS = {"20x16384": 40, "500x1024": 20, "5000x16": 4, "767x1": 40}
 FLOORS = {
     "20x16384": {"ratio_stock": 2, "ratio_seed": 500},

@@ -1,5 +1,6 @@
 """Validity bitmap of 1 M bits -> boolean mask, True where a sample is missing."""
 
+ONE_CORE = True  # none of the contenders uses another
 BITS = 1 << 20
 CASES = [{"case": f"offset={offset}", "unit": "us", "offset": offset,
           "floor": {"ratio_stock": 3, "ratio_seed": 30}} for offset in (0, 3)]
