@@ -178,16 +178,27 @@ Result<SampleView> ViewOf(Series* series, std::vector<MemoryOwner>* owners) {
   return block->views.view(static_cast<size_t>(series->at));
 }
 
+// A series of a block only refers to that, which never refers to a series: with no room
+// for anything else it is part of no cycle, and the collector need not look at it.
+PyObject* AllocateForBlock() {
+  if (g_series->tp_alloc != AllocateKept || g_kept.empty()) {
+    PyObject* self = g_series->tp_alloc(g_series, 0);
+    if (self != nullptr && g_series->tp_dictoffset == 0) PyObject_GC_UnTrack(self);
+    return self;
+  }
+  PyObject* self = PyObject_Init(g_kept.back(), g_series);
+  g_kept.pop_back();
+  AsSeries(self)->data = AsSeries(self)->channel = nullptr;
+  return self;
+}
+
 PyObject* MakeSeries(Block* block, Py_ssize_t at) {
-  PyObject* self = g_series->tp_alloc(g_series, 0);
+  PyObject* self = AllocateForBlock();
   if (self == nullptr) return nullptr;
   AsSeries(self)->block = block;
   Py_INCREF(reinterpret_cast<PyObject*>(block));
   AsSeries(self)->at = at;
   AsSeries(self)->time_ns = block->time_ns;
-  // It only refers to a block, which never refers to a series: with no room for anything
-  // else it is part of no cycle, and the collector need not look at it.
-  if (g_series->tp_dictoffset == 0) PyObject_GC_UnTrack(self);
   return self;
 }
 
