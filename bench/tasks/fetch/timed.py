@@ -51,6 +51,7 @@ class Fetch:
 
     def __init__(self, case: dict, serve, connect) -> None:
         self.source, self.count, self.rate, self.seconds, self.peak = cases.parse(case["case"])
+        self.shape = case["case"].split("/")[1]
         self.channels = cases.names(self.count)
         self.server = serve(self)
         self.connect = connect

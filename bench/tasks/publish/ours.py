@@ -8,9 +8,9 @@ import carryall
 
 from harness import serving
 from tasks.publish import cases
-from tasks.publish.timed import Publishing
+from tasks.publish.timed import Publishing, end  # noqa: F401: the harness calls it
 
-BLOCKS = 200
+BLOCKS = 100
 
 
 class Ahead(Publishing):
@@ -40,7 +40,7 @@ class FromCpp(Publishing):
             capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
-        self.next += (1 + self.blocks) * cases.STRIDE
+        Publishing.next += (1 + self.blocks) * cases.STRIDE
         return json.loads(done.stdout)["blocks_per_second"]
 
 
