@@ -74,11 +74,31 @@ Result<wire::Request> RequestOf(wire::RequestType type, const wire::FindArgs& ar
   return wire::ParseRequest(wire::SerializeRequest({type, args, std::nullopt}));
 }
 
-bool IsOfName(const Channel& channel, std::string_view name) {
-  return channel.name == name;
-}
-
 }  // namespace
+
+bool PutInOrder(const std::vector<std::string_view>& names,
+                std::vector<Channel>* channels) {
+  const auto is_of_name = [](const Channel& channel, std::string_view name) {
+    return channel.name == name;
+  };
+  // Ours answers in the order asked for.
+  if (std::equal(channels->begin(), channels->end(), names.begin(), names.end(),
+                 is_of_name)) {
+    return true;
+  }
+  std::unordered_map<std::string_view, Channel*> by_name;
+  for (Channel& channel : *channels) by_name.emplace(channel.name, &channel);
+  std::vector<Channel*> order;
+  for (const std::string_view name : names) {
+    const auto found = by_name.find(name);
+    if (found == by_name.end()) return false;
+    order.push_back(found->second);
+  }
+  std::vector<Channel> ordered;
+  for (Channel* channel : order) ordered.push_back(std::move(*channel));
+  *channels = std::move(ordered);
+  return true;
+}
 
 Status Find(const Session& session, const wire::FindArgs& args,
             const std::function<bool(const Channel&)>& visit,
@@ -139,50 +159,28 @@ Result<std::vector<Channel>> Describe(const Session& session,
                                                         plan_headers));
   ARROW_ASSIGN_OR_RAISE(const auto endpoints, pending.Wait(context));
   auto came = wire::ReadDescription(pending.metadata());
-  // Ours answers in the order asked for, and with everything.
-  if (came.ok() &&
-      std::equal(came->begin(), came->end(), names.begin(), names.end(), IsOfName)) {
-    return came;
-  }
+  if (came.ok() && PutInOrder(names, &*came)) return came;
   if (!came.ok() && endpoints.empty()) return came;
-  std::unordered_map<std::string_view, size_t> places;
-  for (size_t i = 0; i < names.size(); ++i) places.emplace(names[i], i);
-  std::vector<std::optional<Channel>> found(names.size());
-  size_t left = found.size();
-  const auto take = [&](std::vector<Channel> channels) {
-    for (Channel& channel : channels) {
-      const auto place = places.find(channel.name);
-      if (place == places.end() || found[place->second]) continue;
-      found[place->second] = std::move(channel);
-      --left;
+  std::vector<Channel> channels;
+  std::unordered_set<std::string_view> missing(names.begin(), names.end());
+  const auto take = [&](std::vector<Channel> some) {
+    for (Channel& channel : some) {
+      if (missing.erase(channel.name) > 0) channels.push_back(std::move(channel));
     }
   };
   if (came.ok()) take(*std::move(came));
   const auto on_batch = [&](const arrow::RecordBatch& batch) -> Result<bool> {
-    ARROW_ASSIGN_OR_RAISE(auto channels, wire::DecodeMetadata(batch));
-    take(std::move(channels));
+    ARROW_ASSIGN_OR_RAISE(auto some, wire::DecodeMetadata(batch));
+    take(std::move(some));
     return true;
   };
-  if (left > 0) {
-    ARROW_RETURN_NOT_OK(ReadAll(session, endpoints, "description of " + NameSome(names),
-                                headers,
-                                /*can_resume=*/true, on_batch, context));
-  }
-  std::vector<Channel> described;
-  described.reserve(found.size());
-  std::vector<std::string_view> missing;
-  for (size_t i = 0; i < found.size(); ++i) {
-    if (found[i]) {
-      described.push_back(*std::move(found[i]));
-    } else {
-      missing.push_back(names[i]);
-    }
-  }
-  if (!missing.empty()) {
-    return Error(ErrorKind::kUnavailable, "{}: no server describes {}", session.url(),
-                 NameSome(missing));
-  }
-  return described;
+  ARROW_RETURN_NOT_OK(ReadAll(session, endpoints, "description of " + NameSome(names),
+                              headers, /*can_resume=*/true, on_batch, context));
+  if (missing.empty() && PutInOrder(names, &channels)) return channels;
+  std::vector<std::string_view> unknown = names;
+  std::erase_if(unknown, [&](std::string_view name) { return !missing.contains(name); });
+  return Error(ErrorKind::kUnavailable, "{}: no server describes {}", session.url(),
+               NameSome(unknown));
 }
 
 Result<wire::Properties> PublishProperties(const Session& session,

@@ -16,6 +16,11 @@ Result<std::vector<Channel>> Describe(const Session& session,
                                       const flight::Headers& headers,
                                       const CallContext& context);
 
+/// Puts channels into the order of `names`, each once, others left out. False, and all as
+/// it was, if there is none of some name.
+bool PutInOrder(const std::vector<std::string_view>& names,
+                std::vector<Channel>* channels);
+
 Result<wire::Properties> PublishProperties(const Session& session,
                                            const wire::PublisherArgs& args,
                                            const CallContext& context);

@@ -1,10 +1,10 @@
 #include "carryall/client/stream_plan.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "carryall/base/clock.h"
+#include "carryall/base/distinct.h"
 #include "carryall/client/metadata.h"
 #include "carryall/kafka/handle.h"
 #include "carryall/relay/options.h"
@@ -148,19 +148,8 @@ std::vector<Channel> FromPlan(const std::string& metadata,
                               const std::vector<std::string>& names) {
   if (metadata.empty()) return {};
   auto read = wire::ReadDescription(metadata);
-  if (!read.ok()) return {};
-  std::unordered_map<std::string_view, Channel*> by_name;
-  for (Channel& channel : *read) by_name.emplace(channel.name, &channel);
-  std::vector<Channel*> order;
-  std::unordered_set<const Channel*> taken;
-  for (const std::string& name : names) {
-    const auto found = by_name.find(name);
-    if (found == by_name.end()) return {};
-    if (taken.insert(found->second).second) order.push_back(found->second);
-  }
-  std::vector<Channel> channels;
-  for (Channel* channel : order) channels.push_back(std::move(*channel));
-  return channels;
+  if (!read.ok() || !PutInOrder(Distinct(names), &*read)) return {};
+  return *std::move(read);
 }
 
 Result<Session::PendingPlan> StartPlan(const Session& session,
