@@ -13,6 +13,7 @@ from tasks.python_block import cases
 RATE = cases.SAMPLES * 16
 STRIDE = 62_500_000
 LEAST_S = 0.03  # of one measurement
+MOST_S = 0.5  # with making what operations are given
 
 
 def clock_ns() -> float:
@@ -157,7 +158,9 @@ class Operation:
         for memory that making them has pushed out of the caches."""
         clock = clock_ns()
         times = []
-        while sum(times) < LEAST_S * 1e9 and len(times) < 200 or len(times) < 2:
+        end = time.monotonic() + MOST_S
+        while len(times) < 2 or (sum(times) < LEAST_S * 1e9 and len(times) < 200 and
+                                 time.monotonic() < end):
             if len(times) % 8 == 0:
                 given = self.prepare()
             began = time.perf_counter_ns()
