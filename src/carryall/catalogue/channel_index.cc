@@ -52,10 +52,11 @@ size_t ChannelIndex::LowerBound(std::string_view text, size_t near) const {
   size_t low = near / kLandmark, high = landmarks_.size();
   if (low > 0 && !(landmarks_[low] < text)) low = 0;
   for (size_t step = 1; low > 0 && low + step < high; step *= 2) {
-    if (!(landmarks_[low + step] < text))
-      high = low + step;
-    else
+    if (landmarks_[low + step] < text) {
       low += step;
+    } else {
+      high = low + step;
+    }
   }
   const size_t next = landmarks_.LowerBound(text, {low, high});
   // The landmark before that one is before `text`.

@@ -21,8 +21,18 @@ Result<std::vector<Channel>> ReadAll(const std::shared_ptr<arrow::Buffer>& bytes
                         arrow::ipc::RecordBatchStreamReader::Open(
                             std::make_shared<arrow::io::BufferReader>(bytes), options));
   ARROW_ASSIGN_OR_RAISE(const auto batches, reader->ToRecordBatches());
+  // What is there for a row at least: the ends of two texts and a rate. The number of
+  // rows is a server's word until a batch is validated.
+  constexpr int64_t kLeastRowBytes = 12;
+  int64_t most = bytes->size() / kLeastRowBytes;
   std::vector<size_t> begins = {0};
   for (const auto& batch : batches) {
+    if (batch->num_rows() > most) {
+      return Error(ErrorKind::kCorrupt,
+                   "description of {} bytes claims a batch of {} channels", bytes->size(),
+                   batch->num_rows());
+    }
+    most -= batch->num_rows();
     begins.push_back(begins.back() + static_cast<size_t>(batch->num_rows()));
   }
   std::vector<Channel> channels(begins.back());

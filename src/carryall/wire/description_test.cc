@@ -1,6 +1,10 @@
 #include "carryall/wire/description.h"
 
+#include <arrow/io/memory.h>
+#include <arrow/ipc/writer.h>
 #include <gmock/gmock.h>
+
+#include "carryall/wire/schemas.h"
 
 namespace carryall::wire {
 namespace {
@@ -38,6 +42,25 @@ TEST(Description, AnythingElseIsCorrupt) {
     const auto read = ReadDescription(std::string_view(bytes).substr(0, size));
     if (read.ok()) continue;  // a stream may end after any message
     EXPECT_EQ(KindOf(read.status()), ErrorKind::kCorrupt) << size;
+  }
+}
+
+// Room is made for channels before their batch is validated.
+TEST(Description, ClaimsOfManyChannelsAreNotBelieved) {
+  const auto batch = EncodeMetadata({Make("X1:DSC-A")}).ValueOrDie().at(0);
+  for (const int64_t rows : {int64_t{1} << 12, int64_t{1} << 40, int64_t{1} << 62}) {
+    const auto claim = arrow::RecordBatch::Make(batch->schema(), rows, batch->columns());
+    const auto bare =
+        arrow::RecordBatch::Make(arrow::schema({}), rows, arrow::ArrayVector());
+    EXPECT_EQ(KindOf(DecodeMetadata(*claim).status()), ErrorKind::kCorrupt) << rows;
+    EXPECT_EQ(KindOf(DecodeMetadata(*bare).status()), ErrorKind::kCorrupt) << rows;
+    const auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();
+    const auto writer = arrow::ipc::MakeStreamWriter(sink, batch->schema()).ValueOrDie();
+    ASSERT_TRUE(writer->WriteRecordBatch(*claim).ok());
+    ASSERT_TRUE(writer->WriteRecordBatch(*claim).ok());
+    ASSERT_TRUE(writer->Close().ok());
+    const auto read = ReadDescription(sink->Finish().ValueOrDie()->ToString());
+    EXPECT_EQ(KindOf(read.status()), ErrorKind::kCorrupt) << rows;
   }
 }
 

@@ -165,11 +165,18 @@ Status ValidateFully(const arrow::RecordBatch& batch) {
 }
 
 struct Columns {
+  std::shared_ptr<arrow::RecordBatch> batch;
   TextColumn name, type, partition_id, publisher, replay_id;
   IntegerColumn rate, partition_index, stride, max_latency;
 
-  static Result<Columns> Find(const arrow::RecordBatch& batch) {
+  static Result<Columns> Find(const arrow::RecordBatch& received) {
+    ARROW_RETURN_NOT_OK(ValidateFully(received));
     Columns out;
+    // gRPC puts a body anywhere; it is read through Arrow's typed arrays.
+    ARROW_ASSIGN_OR_RAISE(out.batch, arrow::util::EnsureAlignment(
+                                         received.Slice(0), arrow::util::kValueAlignment,
+                                         arrow::default_memory_pool()));
+    const arrow::RecordBatch& batch = *out.batch;
     ARROW_ASSIGN_OR_RAISE(out.name, TextColumn::Find(batch, "channel", true));
     ARROW_ASSIGN_OR_RAISE(out.type, TextColumn::Find(batch, "data_type", true));
     ARROW_ASSIGN_OR_RAISE(out.rate, IntegerColumn::Find(batch, "sample_rate", true));
@@ -221,6 +228,18 @@ Status ReadChannel(const Columns& columns, int64_t row, Channel* channel) {
   if (out.stride == Duration()) out.stride = std::nullopt;
   ARROW_ASSIGN_OR_RAISE(out.max_latency, ReadDuration(columns.max_latency, row));
   out.replay_id = Own(columns.replay_id[row]);
+  return Status::OK();
+}
+
+// All rows of columns that were found.
+Status ReadChannels(const Columns& columns, Channel* out) {
+  for (int64_t row = 0; row < columns.batch->num_rows(); ++row) {
+    const Status status = ReadChannel(columns, row, &out[row]);
+    if (!status.ok()) {
+      return Error(ErrorKind::kCorrupt, "metadata row {} (channel '{}') is wrong: {}",
+                   row, columns.name[row].value_or("").substr(0, 128), status.message());
+    }
+  }
   return Status::OK();
 }
 
@@ -276,27 +295,16 @@ Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> EncodeMetadata(
 }
 
 Result<std::vector<Channel>> DecodeMetadata(const arrow::RecordBatch& batch) {
+  ARROW_ASSIGN_OR_RAISE(const Columns columns, Columns::Find(batch));
+  // Only now the number of rows is more than a claim.
   std::vector<Channel> out(static_cast<size_t>(batch.num_rows()));
-  ARROW_RETURN_NOT_OK(DecodeMetadata(batch, out.data()));
+  ARROW_RETURN_NOT_OK(ReadChannels(columns, out.data()));
   return out;
 }
 
 Status DecodeMetadata(const arrow::RecordBatch& batch, Channel* out) {
-  ARROW_RETURN_NOT_OK(ValidateFully(batch));
-  // gRPC puts a body anywhere; it is read through Arrow's typed arrays.
-  ARROW_ASSIGN_OR_RAISE(
-      const auto aligned,
-      arrow::util::EnsureAlignment(batch.Slice(0), arrow::util::kValueAlignment,
-                                   arrow::default_memory_pool()));
-  ARROW_ASSIGN_OR_RAISE(const Columns columns, Columns::Find(*aligned));
-  for (int64_t row = 0; row < batch.num_rows(); ++row) {
-    const Status status = ReadChannel(columns, row, &out[row]);
-    if (!status.ok()) {
-      return Error(ErrorKind::kCorrupt, "metadata row {} (channel '{}') is wrong: {}",
-                   row, columns.name[row].value_or("").substr(0, 128), status.message());
-    }
-  }
-  return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const Columns columns, Columns::Find(batch));
+  return ReadChannels(columns, out);
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> EncodeCount(int64_t count) {
