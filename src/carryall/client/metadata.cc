@@ -160,7 +160,7 @@ Result<std::vector<Channel>> Describe(const Session& session,
   ARROW_ASSIGN_OR_RAISE(const auto endpoints, pending.Wait(context));
   auto came = wire::ReadDescription(pending.metadata());
   if (came.ok() && PutInOrder(names, &*came)) return came;
-  if (!came.ok() && endpoints.empty()) return came;
+  if (!came.ok() && endpoints.empty() && !pending.metadata().empty()) return came;
   std::vector<Channel> channels;
   std::unordered_set<std::string_view> missing(names.begin(), names.end());
   const auto take = [&](std::vector<Channel> some) {
