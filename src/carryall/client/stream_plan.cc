@@ -132,10 +132,11 @@ std::vector<Endpoint> MergeReplicas(std::vector<Endpoint> endpoints) {
   return merged;
 }
 
+constexpr Duration kUsualStride = Duration::FromNs(62'500'000);
+
 // Whether rounding to whole strides is likely to leave the span as it is, so that it can
 // be asked for before the strides are known.
 bool IsOnUsualStrides(const TimeSpan& span) {
-  constexpr Duration kUsualStride = Duration::FromNs(62'500'000);
   const auto whole = [](const std::optional<GpsTime>& time) {
     return !time || time->Floor(kUsualStride) == *time;
   };
@@ -160,8 +161,7 @@ Result<Session::PendingPlan> StartPlan(const Session& session,
     headers.emplace_back(wire::kAcceptHeader,
                          wire::FormatAccept({1, wire::Accept::Form::kRow, {}, true}));
   }
-  return session.StartPlan({wire::RequestType::kStream, args, std::nullopt},
-                           std::move(headers));
+  return session.StartPlan({wire::RequestType::kStream, args, std::nullopt}, headers);
 }
 
 }  // namespace

@@ -108,9 +108,8 @@ class ArrowReader final : public BlockReader {
       : path_(std::move(name)),
         pool_(std::make_shared<BatchPool>(options.pool, options.max_batch_bytes)) {}
 
-  Status InitStream(std::shared_ptr<arrow::io::InputStream> stream) {
-    auto reader =
-        arrow::ipc::RecordBatchStreamReader::Open(std::move(stream), ReadOptions());
+  Status InitStream(const std::shared_ptr<arrow::io::InputStream>& stream) {
+    auto reader = arrow::ipc::RecordBatchStreamReader::Open(stream, ReadOptions());
     ARROW_RETURN_NOT_OK(Damaged(reader.status(), path_));
     stream_ = *reader;
     return InitSchema(*stream_->schema());

@@ -7,7 +7,6 @@
 
 namespace carryall::relay {
 
-using backend::SourceStep;
 using codec::MessageRows;
 
 Result<std::shared_ptr<Subscription>> Subscription::Make(

@@ -72,9 +72,8 @@ Result<Registration> FollowedPublisher::Adopt(Catalogue* catalogue) {
       return true;
     }));
   }
-  ARROW_ASSIGN_OR_RAISE(
-      Registration done,
-      catalogue->Adopt(*publisher_, std::move(changed), std::move(removed)));
+  ARROW_ASSIGN_OR_RAISE(Registration done,
+                        catalogue->Adopt(*publisher_, std::move(changed), removed));
   complete_ = true;
   new_publisher_ = false;
   touched_.clear();
