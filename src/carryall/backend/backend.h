@@ -36,6 +36,9 @@ struct StreamRequest {
   /// Strides one block may span where data are already there; live data come one stride
   /// at a time, at once.
   int64_t max_strides = 1;
+  /// The same for blocks that are only views of what is in memory or in files anyway, if
+  /// that is more.
+  int64_t max_view_strides = 1;
   /// Where the samples of this stream are to be allocated: capped for the stream,
   /// outlives every buffer that came from it. Being out of it is kResourceExhausted.
   arrow::MemoryPool* pool = arrow::default_memory_pool();
@@ -46,6 +49,7 @@ struct SourceStep {
   enum class Kind { kBlock, kHeartbeat, kEnd };
   Kind kind = Kind::kHeartbeat;
   SeriesBlock block;  ///< for kBlock
+  bool more = false;  ///< other channels of this span are still to come
 };
 
 /// Yields the blocks of one stream in time order. Block times are multiples of the common

@@ -152,9 +152,10 @@ void BlockStreamImpl::Start(size_t e) {
   read.single_strides = on_gap_ != mux::OnGap::kFill;
   reading.reader = EndpointReader::Start(
       session_, plan_, e, read,
-      {.put = [inbox = inbox_, e](
-                  std::vector<SeriesBlock> blocks,
-                  int64_t bytes) { return inbox->Put(e, std::move(blocks), bytes); },
+      {.put =
+           [inbox = inbox_, e](flight::Delivery delivery) {
+             return inbox->Put(e, std::move(delivery.blocks), delivery.bytes);
+           },
        .end = [inbox = inbox_, e](const Status& status) { inbox->End(e, status); },
        .on_break = [inbox = inbox_, e] { inbox->Break(e); }});
 }

@@ -70,10 +70,10 @@ Status BrokerReader::ReadBrokers(const std::stop_token& stop, bool* begun) const
     if (step.kind == backend::SourceStep::Kind::kEnd) return Status::OK();
     if (step.kind != backend::SourceStep::Kind::kBlock) continue;
     *begun = true;
-    const int64_t bytes = BytesOf(step.block);
-    std::vector<SeriesBlock> blocks;
-    blocks.push_back(std::move(step.block));
-    ARROW_RETURN_NOT_OK(outlet_.put(std::move(blocks), bytes));
+    flight::Delivery delivery;
+    delivery.bytes = BytesOf(step.block);
+    delivery.blocks.push_back(std::move(step.block));
+    ARROW_RETURN_NOT_OK(outlet_.put(std::move(delivery)));
   }
 }
 

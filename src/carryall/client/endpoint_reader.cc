@@ -46,8 +46,8 @@ std::unique_ptr<flight::MessageReader> StartFlight(
     const std::shared_ptr<const Session>& session, const StreamPlan& plan,
     size_t endpoint, const EndpointReader::Options& options,
     EndpointReader::Outlet outlet) {
-  FlightRead how = HowToRead(session, plan, plan.endpoints[endpoint], options.batch_bytes,
-                             Clock::System().Now());
+  FlightRead how =
+      HowToRead(session, plan, plan.endpoints[endpoint], options, Clock::System().Now());
   how.sink.on_break = std::move(outlet.on_break);
   return flight::MessageReader::Start(
       session->pool(), std::move(how.read),

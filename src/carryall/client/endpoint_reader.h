@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "carryall/client/stream_plan.h"
-#include "carryall/flight/message_reader.h"
+#include "carryall/flight/block_sink.h"
 
 namespace carryall::client {
 
@@ -20,8 +20,7 @@ class EndpointReader {
  public:
   /// Where it puts what it reads. All calls come one at a time, none after `end`.
   struct Outlet {
-    /// Blocks in the order they came, and the bytes they take.
-    std::function<Status(std::vector<SeriesBlock> blocks, int64_t bytes)> put;
+    std::function<Status(flight::Delivery delivery)> put;
     std::function<void(const Status& status)> end;
     /// It broke off and goes on later, where it left off.
     std::function<void()> on_break = {};
@@ -31,6 +30,9 @@ class EndpointReader {
     int64_t batch_bytes = 1;
     /// Strides of which nothing is there must be blocks of their own.
     bool single_strides = false;
+    /// Channel after channel is as welcome as time after time; then blocks say whether
+    /// there are more channels of their span to come.
+    bool by_channel = false;
   };
 
   /// `plan` outlives the reader.

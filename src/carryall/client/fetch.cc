@@ -20,28 +20,31 @@ constexpr auto kProgressPause = std::chrono::milliseconds(100);
 class Assembly {
  public:
   Assembly(std::unique_ptr<codec::SpanAssembler> assembler, size_t endpoints,
-           bool one_at_a_time)
+           bool one_at_a_time, bool places_gaps)
       : assembler_(std::move(assembler)),
         one_at_a_time_(one_at_a_time),
+        places_gaps_(places_gaps),
         parts_(endpoints) {}
 
   codec::SpanAssembler& assembler() { return *assembler_; }
 
-  Status Place(size_t e, const std::vector<SeriesBlock>& blocks, int64_t bytes,
+  Status Place(size_t e, const flight::Delivery& delivery,
                const StreamEndpoint& endpoint) {
-    GpsTime until = GpsTime::Min();
     {
       std::unique_lock placing(place_mutex_, std::defer_lock);
       if (one_at_a_time_) placing.lock();
-      for (const SeriesBlock& block : blocks) {
-        until = std::max(until, block.end());
+      for (const SeriesBlock& block : delivery.blocks) {
         if (IsGap(endpoint, block)) continue;
-        ARROW_RETURN_NOT_OK(assembler_->Place(block, endpoint.positions));
+        // What brokers' readers give is memory that they need again.
+        const auto how = endpoint.endpoint.brokers.empty() ? codec::Placing::kKeep
+                                                           : codec::Placing::kCopy;
+        ARROW_RETURN_NOT_OK(
+            assembler_->Place(block, Positions(block, endpoint.positions), how));
       }
     }
     std::lock_guard lock(mutex_);
-    parts_[e].until = std::max(parts_[e].until, until);
-    bytes_ += bytes;
+    parts_[e].until = std::max(parts_[e].until, delivery.complete_until());
+    bytes_ += delivery.bytes;
     return Status::OK();
   }
   void End(size_t e, const Status& status) {
@@ -81,12 +84,24 @@ class Assembly {
   }
 
  private:
+  // Where a block's channels belong. One that is missing may yet come with another block
+  // of the span.
+  std::vector<int32_t> Positions(const SeriesBlock& block,
+                                 std::vector<int32_t> positions) const {
+    if (places_gaps_) return positions;
+    for (size_t i = 0; i < std::min(positions.size(), block.size()); ++i) {
+      if (block.view(i).all_missing()) positions[i] = -1;
+    }
+    return positions;
+  }
+
   struct Part {
     GpsTime until = GpsTime::Min();
     std::optional<Status> end;
   };
   const std::unique_ptr<codec::SpanAssembler> assembler_;
   const bool one_at_a_time_;
+  const bool places_gaps_;  ///< since it counts what nobody placed
   std::mutex place_mutex_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -137,10 +152,12 @@ class Fetch {
     const size_t e = started_++;
     readers_[e] = EndpointReader::Start(
         session_, plan_, e,
-        {.batch_bytes = kBatchBytes, .single_strides = on_gap_ != mux::OnGap::kFill},
-        {[assembly = assembly_, e, endpoint = plan_.endpoints[e]](
-             const std::vector<SeriesBlock>& blocks, int64_t bytes) {
-           return assembly->Place(e, blocks, bytes, endpoint);
+        {.batch_bytes = kBatchBytes,
+         .single_strides = on_gap_ != mux::OnGap::kFill,
+         .by_channel = on_gap_ == mux::OnGap::kFill},
+        {[assembly = assembly_, e,
+          endpoint = plan_.endpoints[e]](const flight::Delivery& delivery) {
+           return assembly->Place(e, delivery, endpoint);
          },
          [assembly = assembly_, e](const Status& status) { assembly->End(e, status); }});
   }
@@ -189,7 +206,8 @@ Result<SeriesBlock> FetchSpan(const std::shared_ptr<const Session>& session,
       auto assembler,
       codec::SpanAssembler::Make(start, end, plan.channels, options.max_result_bytes));
   const auto assembly = std::make_shared<Assembly>(
-      std::move(assembler), plan.endpoints.size(), plan.has_shared_channels());
+      std::move(assembler), plan.endpoints.size(), plan.has_shared_channels(),
+      options.on_gap != mux::OnGap::kFill);
   ARROW_RETURN_NOT_OK(
       Fetch(session, plan, start, end, options.on_gap, assembly, context).Run());
   if (options.on_gap == mux::OnGap::kRaise) {

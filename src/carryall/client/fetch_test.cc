@@ -384,6 +384,11 @@ TEST_F(FetchTest, RowsOfIdsNobodyAskedForAreIgnored) {
 TEST_F(FetchTest, OurServersAreAskedForBigBatchesInTheCompactForm) {
   ASSERT_TRUE(Fetch({"X1:A"}, Span(10, 12)).ok());
   EXPECT_THAT(platform_.server().header("x-carryall-accept"),
+              ElementsAre("rows=1024; form=row; codec=none; order=channel"));
+  StreamOptions raise = Span(10, 12);
+  raise.on_gap = mux::OnGap::kRaise;
+  ASSERT_TRUE(Fetch({"X1:A"}, raise).ok());
+  EXPECT_THAT(platform_.server().header("x-carryall-accept"),
               ElementsAre("rows=1024; form=row; codec=none"));
   ClientOptions options;
   options.compact = false;

@@ -10,10 +10,11 @@ namespace {
 constexpr Duration kLongestHeartbeat = Duration::FromSeconds(5);
 
 std::string AcceptHeader(const ClientOptions& options, const StreamPlan& plan,
-                         const StreamEndpoint& endpoint, int64_t batch_bytes,
-                         bool quiet) {
+                         const StreamEndpoint& endpoint,
+                         const EndpointReader::Options& wanted, bool quiet) {
   wire::Accept accept;
-  accept.rows = StridesIn(batch_bytes, *endpoint.channels, plan.native_stride);
+  accept.rows = StridesIn(wanted.batch_bytes, *endpoint.channels, plan.native_stride);
+  if (wanted.by_channel) accept.order = wire::Accept::Order::kChannel;
   accept.form = wire::Accept::Form::kRow;
   accept.codec = wire::CodecFromName(options.codec).ValueOr(wire::Accept::Codec::kNone);
   if (plan.tolerance) accept.latency = ServerLatency(*plan.tolerance, plan.native_stride);
@@ -30,7 +31,7 @@ std::string AcceptHeader(const ClientOptions& options, const StreamPlan& plan,
 
 FlightRead HowToRead(const std::shared_ptr<const Session>& session,
                      const StreamPlan& plan, const StreamEndpoint& endpoint,
-                     int64_t batch_bytes, GpsTime now) {
+                     const EndpointReader::Options& wanted, GpsTime now) {
   ClientOptions options = session->options();
   if (plan.silence) options.silence_timeout = plan.silence;
   FlightRead how;
@@ -44,7 +45,7 @@ FlightRead HowToRead(const std::shared_ptr<const Session>& session,
   const bool is_past = endpoint.start && endpoint.end && *endpoint.end <= now;
   if (options.compact) {
     headers.emplace_back(wire::kAcceptHeader,
-                         AcceptHeader(options, plan, endpoint, batch_bytes, !is_past));
+                         AcceptHeader(options, plan, endpoint, wanted, !is_past));
   }
   how.read = session->ReadOptions(endpoint.endpoint, endpoint.what, std::move(headers));
   how.read.silence_timeout = SilenceTimeout(options, endpoint, plan.tolerance, now);

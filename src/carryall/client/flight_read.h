@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "carryall/client/stream_plan.h"
+#include "carryall/client/endpoint_reader.h"
 #include "carryall/flight/block_sink.h"
 
 namespace carryall::client {
@@ -14,10 +14,11 @@ struct FlightRead {
 };
 
 /// Our own servers are asked for batches of several strides, about `batch_bytes`, in the
-/// compact form, for the latency that is tolerated, and for heartbeats where there may be
-/// nothing to send for long; unless the client's options say to ask for nothing.
+/// compact form, in the order of channels if that is welcome, for the latency that is
+/// tolerated, and for heartbeats where there may be nothing to send for long; unless the
+/// client's options say to ask for nothing.
 FlightRead HowToRead(const std::shared_ptr<const Session>& session,
                      const StreamPlan& plan, const StreamEndpoint& endpoint,
-                     int64_t batch_bytes, GpsTime now);
+                     const EndpointReader::Options& wanted, GpsTime now);
 
 }  // namespace carryall::client

@@ -19,10 +19,17 @@ Result<SeriesBlock> Concatenate(std::span<const SeriesBlock> blocks);
 Result<SeriesBlock> Combine(std::span<const SeriesBlock> blocks,
                             std::shared_ptr<const ChannelSet> channels);
 
-/// The result of a fetch while it fills: one run of samples a channel over [start, end),
-/// allocated once, every block copied straight to its place. Memory for 4 MiB and more is
-/// 2 MiB-aligned and advised as huge pages. Whatever nobody wrote is a gap at the end; a
-/// validity bitmap exists only for channels that got one.
+/// What becomes of the samples of a block that is placed.
+enum class Placing {
+  kCopy,
+  kKeep,  ///< a channel's, if they are its whole result, stay where they are
+};
+
+/// The result of a fetch while it fills: one run of samples a channel over [start, end).
+/// A run that comes whole, without gaps and aligned, may be kept, with the owners of its
+/// block; everything else is copied straight to its place, which is allocated once.
+/// Memory for 4 MiB and more is 2 MiB-aligned and advised as huge pages. Whatever nobody
+/// wrote is a gap at the end; a validity bitmap exists only for channels that got one.
 ///
 /// Thread rules: Place may run concurrently for blocks of disjoint channels or spans
 /// only.
@@ -34,10 +41,12 @@ class SpanAssembler {
       int64_t max_bytes);
   virtual ~SpanAssembler() = default;
 
-  /// Copies the part of `block` inside the span; channels are matched by position through
+  /// Takes the part of `block` inside the span; channels are matched by position through
   /// `positions` (position in the block -> position in the set, -1 = ignore). What was
   /// already placed is not overwritten (late and duplicate blocks lose).
-  virtual Status Place(const SeriesBlock& block, std::span<const int32_t> positions) = 0;
+  /// kResourceExhausted if there is no memory for it.
+  virtual Status Place(const SeriesBlock& block, std::span<const int32_t> positions,
+                       Placing how = Placing::kCopy) = 0;
 
   /// The part of the span at its start over which every channel has been placed.
   virtual GpsTime complete_until() const = 0;

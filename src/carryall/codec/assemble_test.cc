@@ -147,20 +147,25 @@ class NaiveSpan {
 
 TEST(SpanAssembler, IsWhatANaiveCopyWouldBe) {
   Random random(54);
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < 300; ++round) {
     const auto channels = RandomChannels(4, {8, 16, 64}, &random);
     const Duration span = kSecond * 8;
     auto assembler = Value(SpanAssembler::Make(kStart, kStart + span, channels, kPlenty));
     NaiveSpan naive(kStart, span, *channels);
     for (uint64_t i = random() % 12; i > 0; --i) {
       const Duration unit = Duration::FromMs(125);
-      const GpsTime time = kStart + unit * (static_cast<int64_t>(random() % 80) - 8);
-      const Duration duration = unit * static_cast<int64_t>(1 + random() % 24);
+      const bool whole = random() % 4 == 0;
+      const GpsTime time =
+          whole ? kStart - unit * static_cast<int64_t>(random() % 2)
+                : kStart + unit * (static_cast<int64_t>(random() % 80) - 8);
+      const Duration duration =
+          whole ? span + kSecond : unit * static_cast<int64_t>(1 + random() % 24);
       const auto samples = RandomBlockSamples(*channels, duration, &random);
       std::vector<int32_t> positions = Identity(4);
       if (random() % 4 == 0) positions[random() % 4] = -1;
       ASSERT_OK(assembler->Place(MakeBlock(time, duration, channels, samples, &random),
-                                 positions));
+                                 positions,
+                                 random() % 2 == 0 ? Placing::kKeep : Placing::kCopy));
       naive.Place(time, samples, positions);
     }
     const auto block = assembler->Finish();

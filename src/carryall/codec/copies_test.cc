@@ -79,6 +79,36 @@ TEST(Copies, AFetchCopiesEverySampleOnce) {
   }
 }
 
+TEST(Copies, AFetchKeepsWhatIsAWholeResultAndAligned) {
+  Random random(74);
+  const auto channels =
+      MakeChannels({{4096, DataType::kFloat64}, {16, DataType::kInt32}});
+  int kept = 0;
+  for (int round = 0; round < 40; ++round) {
+    const std::vector<Samples> samples = {
+        RandomSamples(DataType::kFloat64, 4096, 0, &random),
+        RandomSamples(DataType::kInt32, 16, 0, &random)};
+    const auto block = MakeBlock(kStart, kSecond, channels, samples, &random);
+    auto assembler =
+        Value(SpanAssembler::Make(kStart, kStart + kSecond, channels, 1 << 20));
+    const Copies copies;
+    ASSERT_OK(assembler->Place(block, std::vector<int32_t>{0, -1}, Placing::kKeep));
+    ASSERT_OK(assembler->Place(block, std::vector<int32_t>{0, 1}, Placing::kCopy));
+    const auto result = assembler->Finish();
+    EXPECT_EQ(SamplesOf(result.view(0)), samples[0]);
+    EXPECT_EQ(SamplesOf(result.view(1)), samples[1]);
+    const bool aligned = reinterpret_cast<uintptr_t>(block.view(0).values) % 8 == 0;
+    EXPECT_EQ(result.view(0).values == block.view(0).values, aligned);
+    EXPECT_NE(result.view(1).values, block.view(1).values);
+    if (Copies::kCounts) {
+      EXPECT_EQ(copies.bytes(), (aligned ? 0 : 4096 * 8) + 16 * 4);
+    }
+    kept += aligned ? 1 : 0;
+  }
+  EXPECT_GT(kept, 0);
+  EXPECT_LT(kept, 40);
+}
+
 TEST(Copies, WritingReferencesBigRuns) {
   Random random(73);
   const auto channels = MakeChannels({{16384, DataType::kFloat64}});

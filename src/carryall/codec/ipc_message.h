@@ -11,6 +11,9 @@ namespace carryall::codec {
 struct IpcMessage {
   std::shared_ptr<arrow::Buffer> metadata;
   std::shared_ptr<arrow::Buffer> body;
+  /// Other channels of its span are still to come (docs/wire.md, "Channel after
+  /// channel").
+  bool more = false;
 };
 
 /// Caps applied before anything is allocated for a message.

@@ -15,13 +15,16 @@ namespace carryall::codec {
 namespace {
 
 constexpr int64_t kOwnMemory = int64_t{2} << 20;  // a channel of this size gets its own
+
 /// One channel of the result.
 struct Track {
   SampleRate rate;
   DataType type = DataType::kFloat64;
-  int64_t total = 0;  ///< samples
-  std::shared_ptr<uint8_t> data;
-  bool zeroed = true;  ///< the data, where nothing was written
+  int64_t total = 0;              ///< samples
+  int64_t slab_at = 0;            ///< where in the slab, without memory of its own
+  const uint8_t* kept = nullptr;  ///< all samples, in a block's memory; else:
+  std::shared_ptr<uint8_t> data;  ///< null until something is to be written
+  bool zeroed = true;             ///< the data, where nothing was written
   SampleIntervals placed;
   std::shared_ptr<uint8_t> validity;  ///< all ones but where a gap was placed
 
@@ -62,37 +65,27 @@ class Assembler final : public SpanAssembler {
                    static_cast<uint64_t>(std::min<__int128>(bytes, UINT64_MAX)),
                    max_bytes);
     }
-    int64_t shared = 0;
     for (const Channel& channel : channels_->channels()) {
       Track& track = tracks_.emplace_back();
       track.rate = channel.sample_rate;
       track.type = channel.data_type;
       track.total = track.rate.SamplesIn(end_ - start_);
-      if (track.bytes() >= kOwnMemory) {
-        ARROW_ASSIGN_OR_RAISE(auto memory, AllocateBig(track.bytes()));
-        track.data = std::move(memory.bytes);
-        track.zeroed = memory.zeroed;
-      } else {
-        shared += RoundUp64(track.bytes());
-      }
-    }
-    ARROW_ASSIGN_OR_RAISE(const auto slab, AllocateBig(shared));
-    int64_t at = 0;
-    for (Track& track : tracks_) {
-      if (track.data != nullptr) continue;
-      track.data = std::shared_ptr<uint8_t>(slab.bytes, slab.bytes.get() + at);
-      track.zeroed = slab.zeroed;
-      at += RoundUp64(track.bytes());
+      if (track.bytes() >= kOwnMemory) continue;
+      track.slab_at = slab_bytes_;
+      slab_bytes_ += RoundUp64(track.bytes());
     }
     return Status::OK();
   }
 
-  Status Place(const SeriesBlock& block, std::span<const int32_t> positions) override {
+  Status Place(const SeriesBlock& block, std::span<const int32_t> positions,
+               Placing how) override {
     if (block.end() <= start_ || block.time() >= end_) return Status::OK();
     std::vector<Part> parts;
     parts.reserve(block.size());
-    RETURN_NOT_OK(FindParts(block, positions, &parts));
-    for (const Part& part : parts) Copy(block, part);
+    RETURN_NOT_OK(FindParts(block, positions, how, &parts));
+    for (const Part& part : parts) {
+      if (part.kept == nullptr) Copy(block, part);
+    }
     return Commit(block, parts);
   }
 
@@ -131,7 +124,7 @@ class Assembler final : public SpanAssembler {
   SeriesBlock Finish() override {
     const std::lock_guard lock(mutex_);
     std::vector<SampleView> views;
-    std::vector<MemoryOwner> owners;
+    std::vector<MemoryOwner> owners = std::move(kept_owners_);
     for (Track& track : tracks_) views.push_back(FinishTrack(&track, &owners));
     tracks_.clear();
     return SeriesBlock(start_, end_ - start_, channels_, std::move(views),
@@ -144,10 +137,11 @@ class Assembler final : public SpanAssembler {
     size_t view;
     size_t track;
     int64_t from, to, count;  ///< sample positions in the view and in the track
+    const uint8_t* kept;      ///< the samples, if they may stay there
   };
 
   Status FindParts(const SeriesBlock& block, std::span<const int32_t> positions,
-                   std::vector<Part>* parts) const {
+                   Placing how, std::vector<Part>* parts) {
     if (positions.size() != block.size()) {
       return Error(ErrorKind::kInvalidArgument,
                    "block has {} channels, {} positions given", block.size(),
@@ -163,7 +157,7 @@ class Assembler final : public SpanAssembler {
       const SampleView view = block.view(i);
       if (at >= tracks_.size() || tracks_[at].type != view.data_type)
         return Misfit(block, i, at);
-      const Track& track = tracks_[at];
+      Track& track = tracks_[at];
       if (track.rate != rate) {
         rate = track.rate;
         first = FirstSample(block.time(), rate);
@@ -172,9 +166,39 @@ class Assembler final : public SpanAssembler {
       track.placed.FindHoles(std::max<int64_t>(first, 0),
                              std::min(first + view.length, track.total), &holes);
       for (const SampleIntervals::Run& hole : holes) {
-        parts->push_back({i, at, hole.begin - first, hole.begin, hole.end - hole.begin});
+        Part part{i, at, hole.begin - first, hole.begin, hole.end - hole.begin, nullptr};
+        if (how == Placing::kKeep && part.count == track.total) {
+          part.kept = Keepable(view, part.from);
+        }
+        if (part.kept == nullptr) RETURN_NOT_OK(NeedData(&track));
+        parts->push_back(part);
       }
     }
+    return Status::OK();
+  }
+
+  /// The view's samples from `from` on, if they can be a result as they are.
+  static const uint8_t* Keepable(const SampleView& view, int64_t from) {
+    if (view.may_have_gaps()) return nullptr;
+    const auto width = static_cast<uintptr_t>(ByteWidth(view.data_type));
+    const uint8_t* const at = view.values + from * static_cast<int64_t>(width);
+    return reinterpret_cast<uintptr_t>(at) % width == 0 ? at : nullptr;
+  }
+
+  Status NeedData(Track* track) {
+    if (track->data != nullptr) return Status::OK();
+    if (track->bytes() >= kOwnMemory) {
+      ARROW_ASSIGN_OR_RAISE(BigMemory memory, AllocateBig(track->bytes()));
+      track->data = std::move(memory.bytes);
+      track->zeroed = memory.zeroed;
+      return Status::OK();
+    }
+    if (slab_.bytes == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(slab_, AllocateBig(slab_bytes_));
+    }
+    track->data =
+        std::shared_ptr<uint8_t>(slab_.bytes, slab_.bytes.get() + track->slab_at);
+    track->zeroed = slab_.zeroed;
     return Status::OK();
   }
 
@@ -218,9 +242,12 @@ class Assembler final : public SpanAssembler {
 
   Status Commit(const SeriesBlock& block, const std::vector<Part>& parts) {
     int64_t bytes = 0;
+    bool keeps = false;
     const std::lock_guard lock(mutex_);
     for (const Part& part : parts) {
       Track& track = tracks_[part.track];
+      track.kept = part.kept;
+      keeps = keeps || part.kept != nullptr;
       const SampleView view = block.view(part.view).Slice(part.from, part.count);
       if (view.may_have_gaps() && CountMissing(view) > 0) {
         RETURN_NOT_OK(track.NeedValidity());
@@ -234,6 +261,10 @@ class Assembler final : public SpanAssembler {
       track.placed.Add(part.to, part.to + part.count);
       bytes += part.count * ByteWidth(track.type);
     }
+    if (keeps) {
+      kept_owners_.insert(kept_owners_.end(), block.owners().begin(),
+                          block.owners().end());
+    }
     bytes_placed_ += bytes;
     return Status::OK();
   }
@@ -243,6 +274,8 @@ class Assembler final : public SpanAssembler {
     track->placed.FindHoles(0, track->total, &holes);
     const SampleView missing = SampleView::Missing(track->type, track->total);
     if (track->placed.empty()) return missing;
+    if (track->kept != nullptr)
+      return SampleView{track->kept, nullptr, 0, track->total, track->type};
     // Where there is no memory for a bitmap, saying that all is missing is the truth
     // left.
     if (!holes.empty() && !track->NeedValidity().ok()) return missing;
@@ -267,6 +300,9 @@ class Assembler final : public SpanAssembler {
   std::shared_ptr<const ChannelSet> channels_;
   mutable std::mutex mutex_;  ///< over the intervals and bitmaps, not the samples
   std::vector<Track> tracks_;
+  int64_t slab_bytes_ = 0;  ///< of the tracks without memory of their own
+  BigMemory slab_{nullptr, true};
+  std::vector<MemoryOwner> kept_owners_;
   std::atomic<int64_t> bytes_placed_{0};
 };
 

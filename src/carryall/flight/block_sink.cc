@@ -7,6 +7,14 @@
 
 namespace carryall::flight {
 
+GpsTime Delivery::complete_until() const {
+  GpsTime until = GpsTime::Min();
+  for (const SeriesBlock& block : blocks) {
+    until = std::max(until, more ? block.time() : block.end());
+  }
+  return until;
+}
+
 BlockSink::BlockSink(Options options, OnBlocks on_blocks, OnEnd on_end)
     : options_(std::move(options)),
       on_blocks_(std::move(on_blocks)),
@@ -53,14 +61,15 @@ Status BlockSink::OnSchema(const std::shared_ptr<arrow::Schema>& schema) {
 }
 
 Status BlockSink::OnMessage(codec::IpcMessage message) {
-  const int64_t bytes = message.body->size();
-  std::vector<SeriesBlock> blocks;
-  ARROW_RETURN_NOT_OK(decoder_->Decode(message, &blocks));
-  if (resumed_from_) ARROW_RETURN_NOT_OK(CutBegin(&blocks));
-  if (blocks.empty()) return Status::OK();
-  GpsTime until = delivered_until_.value_or(GpsTime::Min());
-  for (const SeriesBlock& block : blocks) until = std::max(until, block.end());
-  ARROW_RETURN_NOT_OK(on_blocks_(std::move(blocks), bytes));
+  Delivery delivery;
+  delivery.bytes = message.body->size();
+  delivery.more = message.more;
+  ARROW_RETURN_NOT_OK(decoder_->Decode(message, &delivery.blocks));
+  if (resumed_from_) ARROW_RETURN_NOT_OK(CutBegin(&delivery.blocks));
+  if (delivery.blocks.empty()) return Status::OK();
+  const GpsTime until =
+      std::max(delivered_until_.value_or(GpsTime::Min()), delivery.complete_until());
+  ARROW_RETURN_NOT_OK(on_blocks_(std::move(delivery)));
   delivered_until_ = until;
   return Status::OK();
 }

@@ -11,6 +11,15 @@
 
 namespace carryall::flight {
 
+/// What came at once.
+struct Delivery {
+  std::vector<SeriesBlock> blocks;  ///< in the order they came
+  int64_t bytes = 0;                ///< of the message they were in
+  bool more = false;                ///< other channels of their span are to come
+  /// Before this time everything has come.
+  GpsTime complete_until() const;
+};
+
 /// Turns the messages of one endpoint of a data stream into blocks, and knows what is
 /// missing after a break: the read goes on from the first time that was not delivered, so
 /// that no sample comes twice.
@@ -29,8 +38,7 @@ class BlockSink final : public MessageSink {
     codec::DecodeLimits limits;
     arrow::MemoryPool* pool = arrow::default_memory_pool();
   };
-  /// Blocks in the order they came, and the bytes of the message they were in.
-  using OnBlocks = std::function<Status(std::vector<SeriesBlock> blocks, int64_t bytes)>;
+  using OnBlocks = std::function<Status(Delivery delivery)>;
   using OnEnd = std::function<void(const Status&)>;
 
   BlockSink(Options options, OnBlocks on_blocks, OnEnd on_end);

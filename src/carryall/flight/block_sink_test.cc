@@ -43,9 +43,10 @@ class BlockSinkTest : public testing::Test {
     options.reconnects = reconnects;
     sink_ = std::make_unique<BlockSink>(
         options,
-        [this](std::vector<SeriesBlock> blocks, int64_t bytes) {
-          for (const SeriesBlock& block : blocks) blocks_.push_back(block);
-          bytes_ += bytes;
+        [this](const Delivery& delivery) {
+          for (const SeriesBlock& block : delivery.blocks) blocks_.push_back(block);
+          bytes_ += delivery.bytes;
+          complete_until_ = delivery.complete_until();
           return refuse_;
         },
         [this](const Status& status) { ended_ = status; });
@@ -53,11 +54,12 @@ class BlockSinkTest : public testing::Test {
   Status Begin(const ChannelSet& channels) {
     return sink_->OnSchema(TestSchema(channels));
   }
-  Status Send(GpsTime time, Duration duration) {
+  Status Send(GpsTime time, Duration duration, bool more = false) {
     const auto payload = PayloadOf(*TestBatch(*channels_, time, duration));
     codec::IpcMessage message;
     message.metadata = payload.ipc_message.metadata;
     message.body = Body(payload);
+    message.more = more;
     return sink_->OnMessage(message);
   }
   static std::shared_ptr<arrow::Buffer> Body(const Payload& payload) {
@@ -78,6 +80,7 @@ class BlockSinkTest : public testing::Test {
   std::unique_ptr<BlockSink> sink_;
   std::vector<SeriesBlock> blocks_;
   int64_t bytes_ = 0;
+  GpsTime complete_until_;
   Status refuse_;
   std::optional<Status> ended_;
 };
@@ -108,6 +111,21 @@ TEST_F(BlockSinkTest, WhatAnotherLocationSendsAgainIsCutOff) {
   ASSERT_TRUE(Send(At(12), kStride * 2).ok());
   EXPECT_THAT(Texts(), ElementsAre("[10+3] 20 21 22 23 24 25", "[13+1] 26 27"));
   EXPECT_EQ(Samples(blocks_[1], 1), "52 53 54 55");
+}
+
+TEST_F(BlockSinkTest, ASpanWithChannelsToComeIsAskedForAgain) {
+  ASSERT_TRUE(Begin(*channels_).ok());
+  ASSERT_TRUE(Send(At(10), kStride * 3).ok());
+  ASSERT_TRUE(Send(At(13), kStride * 7, /*more=*/true).ok());
+  EXPECT_EQ(complete_until_, At(13));
+  EXPECT_FALSE(sink_->complete());
+  EXPECT_EQ(sink_->ticket(), Ticket(At(13), At(20)));
+  ASSERT_TRUE(Begin(*channels_).ok());
+  ASSERT_TRUE(Send(At(13), kStride * 7, /*more=*/true).ok());
+  ASSERT_TRUE(Send(At(13), kStride * 7).ok());
+  EXPECT_EQ(complete_until_, At(20));
+  EXPECT_TRUE(sink_->complete());
+  EXPECT_EQ(blocks_.size(), 4u);
 }
 
 TEST_F(BlockSinkTest, DuplicatesOfOneServerAreForTheMuxToJudge) {

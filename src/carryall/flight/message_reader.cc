@@ -37,9 +37,8 @@ Result<std::shared_ptr<arrow::Schema>> ReadSchema(const FlightData& data) {
                schema.status().message());
 }
 
-bool IsHeartbeat(const FlightData& data) {
-  return data.app_metadata != nullptr &&
-         std::string_view(*data.app_metadata) == wire::kHeartbeat;
+bool Says(const FlightData& data, std::string_view what) {
+  return data.app_metadata != nullptr && std::string_view(*data.app_metadata) == what;
 }
 
 }  // namespace
@@ -365,14 +364,15 @@ Result<bool> MessageReader::ReadStream(Shared& shared, ClientDataStream& stream)
     if (data.metadata != nullptr && data.metadata->size() > 0) {
       if (data.body == nullptr) data.body = std::make_shared<arrow::Buffer>("");
       if (began) {
-        ARROW_RETURN_NOT_OK(shared.sink->OnMessage({data.metadata, data.body}));
+        ARROW_RETURN_NOT_OK(
+            shared.sink->OnMessage({data.metadata, data.body, Says(data, wire::kMore)}));
         shared.NoteProgress();
       } else {
         ARROW_ASSIGN_OR_RAISE(const auto schema, ReadSchema(data));
         ARROW_RETURN_NOT_OK(shared.sink->OnSchema(schema));
         began = true;
       }
-    } else if (IsHeartbeat(data)) {
+    } else if (Says(data, wire::kHeartbeat)) {
       std::lock_guard lock(shared.mutex);
       shared.has_heartbeats = true;
     }

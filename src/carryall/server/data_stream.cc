@@ -3,6 +3,7 @@
 #include <arrow/ipc/dictionary.h>
 #include <arrow/ipc/writer.h>
 
+#include "carryall/server/aligned_body.h"
 #include "carryall/wire/accept.h"
 
 namespace carryall::server {
@@ -75,6 +76,12 @@ Result<FlightPayload> DataStream::NextOrError() {
     sent_ = SteadyNow();
     FlightPayload payload;
     ARROW_ASSIGN_OR_RAISE(payload.ipc_message, parts_.encoder->Encode(step.block));
+    if (step.more) {
+      payload.app_metadata = arrow::Buffer::FromString(std::string(wire::kMore));
+    }
+    if (parts_.aligned) {
+      ARROW_RETURN_NOT_OK(AlignBody(&payload));
+    }
     ++batches_;
     parts_.counters->batches.fetch_add(1);
     parts_.counters->body_bytes.fetch_add(payload.ipc_message.body_length);

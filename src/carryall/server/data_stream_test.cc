@@ -54,6 +54,48 @@ TEST_F(DataStreamTest, PutsSeveralStridesIntoABatchForWhoAsks) {
                   .IsInvalid());
 }
 
+TEST_F(DataStreamTest, SendsChannelAfterChannelToWhoTakesThat) {
+  Start();
+  const std::string ticket =
+      Stream({"X1:CNF-A", "X1:CNF-B"}, kStart, kStart + kStride * 66);
+  struct Part {
+    int64_t time;
+    std::vector<uint32_t> ids;
+    int64_t samples;
+    bool more;
+    bool operator==(const Part&) const = default;
+  };
+  const auto read = [&](const std::string& accept) {
+    af::FlightCallOptions options = Options();
+    options.headers.emplace_back("x-carryall-accept", accept);
+    auto reader = *client_->DoGet(options, af::Ticket{ticket});
+    std::vector<Part> parts;
+    for (auto chunk = *reader->Next(); chunk.data != nullptr; chunk = *reader->Next()) {
+      EXPECT_TRUE(chunk.data->ValidateFull().ok());
+      Part part{
+          static_cast<const arrow::Int64Array&>(*chunk.data->column(0)).Value(0),
+          {},
+          static_cast<const arrow::ListArray&>(*chunk.data->column(2)).values()->length(),
+          chunk.app_metadata != nullptr};
+      EXPECT_EQ(part.more ? chunk.app_metadata->ToString() : "more", "more");
+      const auto& ids = static_cast<const arrow::UInt32Array&>(*chunk.data->column(1));
+      for (int64_t i = 0; i < ids.length(); ++i) part.ids.push_back(ids.Value(i));
+      parts.push_back(part);
+    }
+    return parts;
+  };
+  const auto at = [](int64_t strides) { return (kStart + kStride * strides).ns(); };
+  // A stride is 1 and 32 samples: a batch of 40 has room for 41 strides of the wider one.
+  EXPECT_EQ(read("rows=40; form=row; order=channel"),
+            (std::vector<Part>{{at(0), {0}, 41, true},
+                               {at(0), {1}, 41 * 32, false},
+                               {at(41), {0, 1}, 25 * 33, false}}));
+  EXPECT_EQ(read("rows=22; form=row"),
+            (std::vector<Part>{{at(0), {0, 1}, 22 * 33, false},
+                               {at(22), {0, 1}, 22 * 33, false},
+                               {at(44), {0, 1}, 22 * 33, false}}));
+}
+
 TEST_F(DataStreamTest, SaysThatItIsAliveToWhoAsks) {
   FakeBehaviour silent;
   silent.silent = true;

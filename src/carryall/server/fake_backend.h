@@ -86,7 +86,8 @@ class FakeSource final : public backend::BlockSource {
     ++blocks_;
     GpsTime end = cursor_.Floor(stride_) + stride_;
     if (cursor_.IsMultipleOf(stride_)) {
-      for (int64_t i = 1; i < request_.max_strides && !Missing(end); ++i) {
+      const int64_t most = std::max(request_.max_strides, request_.max_view_strides);
+      for (int64_t i = 1; i < most && !Missing(end); ++i) {
         end = end + stride_;
       }
     }

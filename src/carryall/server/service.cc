@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "carryall/server/channel_groups.h"
 #include "carryall/server/data_stream.h"
 #include "carryall/server/flight_info.h"
 #include "carryall/server/lookup.h"
@@ -283,6 +284,12 @@ Result<FlightService::Stream> FlightService::GetData(
   ARROW_ASSIGN_OR_RAISE(options.stride, ask.channels->CommonStride());
   ARROW_ASSIGN_OR_RAISE(ask.max_strides, StridesPerBatch(*ask.channels, options.stride,
                                                          accept.rows, parts_.limits));
+  const bool by_channel = accept.order == wire::Accept::Order::kChannel &&
+                          FormOf(accept.form) == codec::Form::kRow;
+  const int64_t batch_strides = ask.max_strides;
+  if (by_channel) {
+    ask.max_view_strides = ViewStrides(*ask.channels, options.stride, batch_strides);
+  }
   ask.start = args.start;
   ask.end = args.end;
   ask.latency = accept.latency;
@@ -291,12 +298,16 @@ Result<FlightService::Stream> FlightService::GetData(
   ask.pool = options.pool = pool.get();
   options.form = FormOf(accept.form);
   options.compression = CompressionOf(accept.codec);
-  ARROW_ASSIGN_OR_RAISE(auto encoder, codec::StreamEncoder::Make(ask.channels, options));
+  const auto channels = ask.channels;
+  ARROW_ASSIGN_OR_RAISE(auto encoder, codec::StreamEncoder::Make(channels, options));
   ARROW_ASSIGN_OR_RAISE(
       auto source, OpenSource(parts_.backend, std::move(ask), replay, *parts_.clock));
+  if (by_channel) {
+    source = SplitByChannels(std::move(source), *channels, options.stride, batch_strides);
+  }
   return std::make_unique<DataStream>(DataStream::Parts{
       std::move(pool), std::move(source), std::move(encoder), std::move(slot), call,
-      stop_.get_token(), &context, &counters_, accept.heartbeat});
+      stop_.get_token(), &context, &counters_, accept.heartbeat, by_channel});
 }
 
 Status FlightService::DoPut(const af::ServerCallContext& context,

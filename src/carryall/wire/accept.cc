@@ -33,14 +33,12 @@ Status ReadRows(std::string_view value, Accept* out) {
   return Status::OK();
 }
 
-Status ReadForm(std::string_view value, Accept* out) {
-  if (value != "row" && value != "column") {
-    return Error(ErrorKind::kInvalidArgument,
-                 "invalid {}: form must be row or column, got '{}'", kAcceptHeader,
-                 value);
-  }
-  out->form = value == "row" ? Accept::Form::kRow : Accept::Form::kColumn;
-  return Status::OK();
+/// Whether the value is the second of the two that there are.
+Result<bool> ReadChoice(std::string_view key, std::string_view value,
+                        std::string_view first, std::string_view second) {
+  if (value == first || value == second) return value == second;
+  return Error(ErrorKind::kInvalidArgument, "invalid {}: {} must be {} or {}, got '{}'",
+               kAcceptHeader, key, first, second, value);
 }
 
 Result<Duration> ReadSpan(std::string_view key, std::string_view value) {
@@ -98,7 +96,12 @@ Result<Accept> ParseAccept(std::string_view header) {
     if (key == "rows") {
       ARROW_RETURN_NOT_OK(ReadRows(value, &out));
     } else if (key == "form") {
-      ARROW_RETURN_NOT_OK(ReadForm(value, &out));
+      ARROW_ASSIGN_OR_RAISE(const bool row, ReadChoice(key, value, "column", "row"));
+      out.form = row ? Accept::Form::kRow : Accept::Form::kColumn;
+    } else if (key == "order") {
+      ARROW_ASSIGN_OR_RAISE(const bool channel,
+                            ReadChoice(key, value, "time", "channel"));
+      out.order = channel ? Accept::Order::kChannel : Accept::Order::kTime;
     } else if (key == "codec") {
       const Result<Accept::Codec> codec = CodecFromName(value);
       if (!codec.ok()) {
@@ -106,12 +109,7 @@ Result<Accept> ParseAccept(std::string_view header) {
       }
       out.codec = *codec;
     } else if (key == "describe") {
-      if (value != "yes" && value != "no") {
-        return Error(ErrorKind::kInvalidArgument,
-                     "invalid {}: describe must be yes or no, got '{}'", kAcceptHeader,
-                     value);
-      }
-      out.describe = value == "yes";
+      ARROW_ASSIGN_OR_RAISE(out.describe, ReadChoice(key, value, "no", "yes"));
     } else if (key == "latency") {
       ARROW_ASSIGN_OR_RAISE(out.latency, ReadSpan(key, value));
       ARROW_RETURN_NOT_OK(
@@ -125,10 +123,11 @@ Result<Accept> ParseAccept(std::string_view header) {
 }
 
 std::string FormatAccept(const Accept& accept) {
-  std::string text =
-      fmt::format("rows={}; form={}; codec={}{}", accept.rows,
-                  accept.form == Accept::Form::kRow ? "row" : "column",
-                  Name(accept.codec), accept.describe ? "; describe=yes" : "");
+  std::string text = fmt::format(
+      "rows={}; form={}; codec={}{}{}", accept.rows,
+      accept.form == Accept::Form::kRow ? "row" : "column", Name(accept.codec),
+      accept.order == Accept::Order::kChannel ? "; order=channel" : "",
+      accept.describe ? "; describe=yes" : "");
   const auto add = [&](std::string_view key, const std::optional<Duration>& span) {
     if (span) text += fmt::format("; {}={}", key, FormatSeconds(span->ns()));
   };

@@ -20,11 +20,15 @@ inline constexpr Duration kLargestLatency = Duration::FromSeconds(86'400);
 inline constexpr Duration kLeastHeartbeat = Duration::FromMs(100);
 /// The application metadata of a message that says only that the server is alive.
 inline constexpr std::string_view kHeartbeat = "heartbeat";
+/// The application metadata of a message that has some channels of a span, before others.
+inline constexpr std::string_view kMore = "more";
 
-/// What a client can take: "rows=N; form=row|column; codec=none|lz4|zstd", what it wants
-/// with a plan: "describe=yes|no", and of a live stream: "latency=S; heartbeat=S".
+/// What a client can take: "rows=N; form=row|column; order=time|channel;
+/// codec=none|lz4|zstd", what it wants with a plan: "describe=yes|no", and of a live
+/// stream: "latency=S; heartbeat=S".
 struct Accept {
   enum class Form { kColumn, kRow };
+  enum class Order { kTime, kChannel };
   enum class Codec { kNone, kLz4, kZstd };
   int64_t rows = 1;  ///< strides a batch may span, 1..kMaxAcceptRows
   Form form = Form::kColumn;
@@ -36,6 +40,8 @@ struct Accept {
   /// How long a stream may say nothing before it says that it is alive; nothing: for
   /// ever.
   std::optional<Duration> heartbeat = {};
+  /// kChannel: of the row form, long spans with some channels a batch are welcome.
+  Order order = Order::kTime;
 
   bool operator==(const Accept&) const = default;
 };

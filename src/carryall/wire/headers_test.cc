@@ -27,11 +27,26 @@ TEST(AcceptTest, RowsAreCapped) {
 }
 
 TEST(AcceptTest, WhatIsNoValueIsNamed) {
-  for (std::string bad :
-       {"rows=0", "rows=-1", "rows=", "rows=1x", "rows", "form=both",
-        "form=", "codec=gzip", "describe=1", "codec=lz4 zstd",
-        "latency=", "latency=0.009", "latency=86400.1", "latency=-1", "latency=now",
-        "heartbeat=0", "heartbeat=soon", "rows=99999999999999999999999x"}) {
+  for (std::string bad : {"rows=0",
+                          "rows=-1",
+                          "rows=",
+                          "rows=1x",
+                          "rows",
+                          "form=both",
+                          "form=",
+                          "order=",
+                          "order=name",
+                          "codec=gzip",
+                          "describe=1",
+                          "codec=lz4 zstd",
+                          "latency=",
+                          "latency=0.009",
+                          "latency=86400.1",
+                          "latency=-1",
+                          "latency=now",
+                          "heartbeat=0",
+                          "heartbeat=soon",
+                          "rows=99999999999999999999999x"}) {
     const Result<Accept> parsed = ParseAccept(bad);
     ASSERT_FALSE(parsed.ok()) << bad;
     EXPECT_EQ(KindOf(parsed.status()), ErrorKind::kInvalidArgument);
@@ -63,7 +78,8 @@ TEST(AcceptTest, WhatIsWrittenReadsBack) {
                         codec,
                         false,
                         Duration::FromNs(62'500'000),
-                        Duration::FromNs(10'000'000'001)};
+                        Duration::FromNs(10'000'000'001),
+                        Accept::Order::kChannel};
       EXPECT_EQ(*ParseAccept(FormatAccept(live)), live) << FormatAccept(live);
     }
   }

@@ -164,7 +164,8 @@ class ArchiveSource final : public BlockSource {
     if (one >= end_) return end_;
     if (!time_.IsMultipleOf(stride_)) return one;
     GpsTime cut = end_.Floor(stride_);
-    const int64_t strides = std::max<int64_t>(1, request_.max_strides);
+    const int64_t strides =
+        std::max({int64_t{1}, request_.max_strides, request_.max_view_strides});
     if ((cut - time_) / stride_ > strides) cut = time_ + stride_ * strides;
     for (const Cursor& cursor : cursors_) {
       if (cursor.extent.end == INT64_MAX) continue;
