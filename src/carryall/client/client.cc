@@ -5,6 +5,7 @@
 #include <set>
 
 #include "carryall/client/block_stream.h"
+#include "carryall/client/direct_fetch.h"
 #include "carryall/client/fetch.h"
 #include "carryall/client/metadata.h"
 #include "carryall/codec/assemble.h"
@@ -107,6 +108,9 @@ Result<SeriesBlock> ClientImpl::Fetch(const std::vector<std::string>& channels,
     return Error(ErrorKind::kInvalidArgument, "span is empty or inverted: [{}, {})",
                  ToString(*span.start), ToString(*span.end));
   }
+  ARROW_ASSIGN_OR_RAISE(auto direct,
+                        FetchDirect(session_, channels, span, options, context));
+  if (direct) return *std::move(direct);
   const bool one_block = !span.end.has_value();
   // The block's length is not known yet; nothing else depends on the end.
   if (one_block) span.end = *span.start + Duration::FromNs(1);

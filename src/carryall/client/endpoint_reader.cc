@@ -30,8 +30,11 @@ std::unique_ptr<EndpointReader> EndpointReader::Start(
     return std::make_unique<BrokerReader>(std::move(session), plan, endpoint, options,
                                           std::move(outlet));
   }
-  return std::make_unique<FlightReader>(
-      StartFlight(session, plan, endpoint, options, std::move(outlet)));
+  return ReadWith(StartFlight(session, plan, endpoint, options, std::move(outlet)));
+}
+
+std::unique_ptr<EndpointReader> ReadWith(std::unique_ptr<flight::MessageReader> reader) {
+  return std::make_unique<FlightReader>(std::move(reader));
 }
 
 bool IsGap(const StreamEndpoint& endpoint, const SeriesBlock& block) {

@@ -57,6 +57,9 @@ class EndpointReader {
 /// say that there is nothing, so their reader does, by a block.
 bool IsGap(const StreamEndpoint& endpoint, const SeriesBlock& block);
 
+/// The reader of an endpoint that `reader` is reading, for what its sink makes of it.
+std::unique_ptr<EndpointReader> ReadWith(std::unique_ptr<flight::MessageReader> reader);
+
 /// Starts to read an endpoint from its Flight locations.
 std::unique_ptr<flight::MessageReader> StartFlight(
     const std::shared_ptr<const Session>& session, const StreamPlan& plan,

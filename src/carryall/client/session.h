@@ -65,6 +65,19 @@ class Session {
   /// did not answer without them so far.
   bool describes() const { return describes_.load(); }
 
+  /// Whether the initial server may give streams without a plan: it was all of one, with
+  /// descriptions, and did not refuse one without since.
+  bool is_alone() const { return alone_.load() == Alone::kYes; }
+  /// It was, or it did refuse, which counts for good.
+  void NoteAlone(bool alone) const {
+    Alone unknown = Alone::kUnknown;
+    if (alone) {
+      alone_.compare_exchange_strong(unknown, Alone::kYes);
+    } else {
+      alone_.store(Alone::kNo);
+    }
+  }
+
   /// Asks the initial server for the plan of a request.
   Result<PendingPlan> StartPlan(const wire::Request& request,
                                 const flight::Headers& headers) const;
@@ -92,6 +105,8 @@ class Session {
   const std::shared_ptr<flight::ConnectionPool> pool_;
   mutable BrokerPool brokers_;
   mutable std::atomic<bool> describes_;
+  enum class Alone { kUnknown, kYes, kNo };
+  mutable std::atomic<Alone> alone_{Alone::kUnknown};
 };
 
 /// The headers of one call of the user's: a fresh request id that all its requests share.

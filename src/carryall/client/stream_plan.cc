@@ -23,21 +23,6 @@ Result<wire::StreamArgs> ReadTicket(const std::string& ticket) {
   return request.stream();
 }
 
-Result<std::shared_ptr<const ChannelSet>> Streamable(std::vector<Channel> described,
-                                                     Duration* stride) {
-  ARROW_ASSIGN_OR_RAISE(auto channels, ChannelSet::Make(std::move(described)));
-  ARROW_ASSIGN_OR_RAISE(*stride, channels->CommonStride());
-  for (const Channel& channel : channels->channels()) {
-    if (!channel.sample_rate.Divides(*channel.stride)) {
-      return Error(ErrorKind::kInvalidArgument,
-                   "channel cannot be streamed, its stride of {} does not hold a whole "
-                   "number of samples at {} Hz: {}",
-                   ToString(*channel.stride), channel.sample_rate.hz(), channel.name);
-    }
-  }
-  return channels;
-}
-
 // The endpoint's channels in the order of the plan, so that blocks of a single endpoint
 // need no rearrangement.
 Status Assign(const wire::StreamArgs& args, const StreamPlan& plan,
@@ -166,6 +151,21 @@ Result<Session::PendingPlan> StartPlan(const Session& session,
 
 }  // namespace
 
+Result<std::shared_ptr<const ChannelSet>> StreamableSet(std::vector<Channel> described,
+                                                        Duration* stride) {
+  ARROW_ASSIGN_OR_RAISE(auto channels, ChannelSet::Make(std::move(described)));
+  ARROW_ASSIGN_OR_RAISE(*stride, channels->CommonStride());
+  for (const Channel& channel : channels->channels()) {
+    if (!channel.sample_rate.Divides(*channel.stride)) {
+      return Error(ErrorKind::kInvalidArgument,
+                   "channel cannot be streamed, its stride of {} does not hold a whole "
+                   "number of samples at {} Hz: {}",
+                   ToString(*channel.stride), channel.sample_rate.hz(), channel.name);
+    }
+  }
+  return channels;
+}
+
 bool StreamPlan::has_shared_channels() const {
   std::vector<bool> seen(channels->size());
   for (const StreamEndpoint& part : endpoints) {
@@ -208,7 +208,8 @@ Result<StreamPlan> PlanStream(const Session& session,
       if (planned->ok()) described = FromPlan(pending->metadata(), names);
     }
   }
-  if (described.empty()) {
+  const bool described_first = described.empty();
+  if (described_first) {
     // If planning failed, this says best what is wrong.
     wire::DescribeArgs describe;
     describe.channels = names;
@@ -217,7 +218,7 @@ Result<StreamPlan> PlanStream(const Session& session,
     ARROW_ASSIGN_OR_RAISE(described, Describe(session, describe, plan.headers, context));
   }
   ARROW_ASSIGN_OR_RAISE(plan.channels,
-                        Streamable(std::move(described), &plan.native_stride));
+                        StreamableSet(std::move(described), &plan.native_stride));
 
   args.channels.clear();
   for (const Channel& channel : plan.channels->channels()) {
@@ -240,6 +241,11 @@ Result<StreamPlan> PlanStream(const Session& session,
   for (Endpoint& endpoint : endpoints) {
     auto ticket = endpoint.ticket == pending->command() ? Result<wire::StreamArgs>(args)
                                                         : ReadTicket(endpoint.ticket);
+    if (!described_first && endpoints.size() == 1 && endpoint.brokers.empty() &&
+        endpoint.ticket == pending->command() &&
+        endpoint.urls == std::vector{session.url()}) {
+      session.NoteAlone(true);
+    }
     // An opaque ticket can only mean everything.
     if (!ticket.ok() && endpoints.size() == 1) ticket = args;
     if (!ticket.ok()) {

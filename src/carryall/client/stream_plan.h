@@ -44,6 +44,11 @@ Result<StreamPlan> PlanStream(const Session& session,
                               const StreamOptions& options, const TimeSpan& span,
                               const CallContext& context);
 
+/// The set of some channels, and their common stride; kInvalidArgument naming a channel
+/// that has no stride, or one that holds no whole number of samples.
+Result<std::shared_ptr<const ChannelSet>> StreamableSet(std::vector<Channel> described,
+                                                        Duration* stride);
+
 /// How many strides of these channels make about `target_bytes`; at least one.
 int64_t StridesIn(int64_t target_bytes, const ChannelSet& channels, Duration stride);
 

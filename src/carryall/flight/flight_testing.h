@@ -65,8 +65,12 @@ inline Payload PayloadOf(const arrow::RecordBatch& batch) {
 class ScriptedStream final : public arrow::flight::FlightDataStream {
  public:
   using Script = std::function<Result<Payload>()>;
-  ScriptedStream(std::shared_ptr<arrow::Schema> schema, Script script)
-      : schema_(std::move(schema)), script_(std::move(script)) {}
+  /// `description` goes with the schema.
+  ScriptedStream(std::shared_ptr<arrow::Schema> schema, Script script,
+                 std::string description = "")
+      : schema_(std::move(schema)),
+        script_(std::move(script)),
+        description_(std::move(description)) {}
 
   std::shared_ptr<arrow::Schema> schema() override { return schema_; }
   Result<Payload> GetSchemaPayload() override {
@@ -74,6 +78,9 @@ class ScriptedStream final : public arrow::flight::FlightDataStream {
     arrow::ipc::DictionaryFieldMapper mapper(*schema_);
     ARROW_RETURN_NOT_OK(arrow::ipc::GetSchemaPayload(
         *schema_, arrow::ipc::IpcWriteOptions::Defaults(), mapper, &payload.ipc_message));
+    if (!description_.empty()) {
+      payload.app_metadata = arrow::Buffer::FromString(description_);
+    }
     return payload;
   }
   Result<Payload> Next() override {
@@ -85,6 +92,7 @@ class ScriptedStream final : public arrow::flight::FlightDataStream {
  private:
   std::shared_ptr<arrow::Schema> schema_;
   Script script_;
+  std::string description_;
 };
 
 using StreamPtr = std::unique_ptr<arrow::flight::FlightDataStream>;

@@ -369,6 +369,9 @@ Result<bool> MessageReader::ReadStream(Shared& shared, ClientDataStream& stream)
         shared.NoteProgress();
       } else {
         ARROW_ASSIGN_OR_RAISE(const auto schema, ReadSchema(data));
+        if (data.app_metadata != nullptr && data.app_metadata->size() > 0) {
+          shared.sink->OnDescription(std::string_view(*data.app_metadata));
+        }
         ARROW_RETURN_NOT_OK(shared.sink->OnSchema(schema));
         began = true;
       }

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -35,6 +36,9 @@ class MessageSink {
   virtual bool expects_more() const { return false; }
   /// A read that is to be taken up again broke off.
   virtual void OnBreak() {}
+  /// What the server says about the stream that begins (docs/wire.md, "Descriptions with
+  /// the plan"); before OnSchema, if at all.
+  virtual void OnDescription(std::string_view /*description*/) {}
   /// A stream begins (again, after a break).
   virtual Status OnSchema(const std::shared_ptr<arrow::Schema>& schema) = 0;
   /// A message after the schema. May block to hold the stream up; has to return soon

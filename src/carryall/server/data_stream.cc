@@ -37,6 +37,9 @@ DataStream::~DataStream() {
 
 arrow::Result<FlightPayload> DataStream::GetSchemaPayload() {
   FlightPayload payload;
+  if (!parts_.description.empty()) {
+    payload.app_metadata = arrow::Buffer::FromString(std::move(parts_.description));
+  }
   const arrow::ipc::DictionaryFieldMapper mapper(*schema());
   ARROW_RETURN_NOT_OK(arrow::ipc::GetSchemaPayload(
       *schema(), arrow::ipc::IpcWriteOptions::Defaults(), mapper, &payload.ipc_message));

@@ -41,6 +41,7 @@ class DataStream final : public arrow::flight::FlightDataStream {
     Counters* counters;
     /// The longest silence; then a message says that the stream is alive.
     std::optional<Duration> heartbeat = {};
+    std::string description = {};  ///< of its channels, to go with the schema
     /// Whether bodies shall lie at a multiple of 8 bytes in their messages.
     bool aligned = false;
   };

@@ -71,8 +71,8 @@ codec::Compression CompressionOf(wire::Accept::Codec codec) {
 
 // How many strides go into one batch: as many as the client takes, without making a batch
 // large. A stride that could not be held at all is refused before anything is read.
-Result<int64_t> StridesPerBatch(const ChannelSet& channels, Duration stride, int64_t rows,
-                                const Limits& limits) {
+Result<int64_t> StridesPerBatch(const ChannelSet& channels, Duration stride,
+                                const wire::Accept& accept, const Limits& limits) {
   double bytes = 0;  // a sum that may be far beyond int64
   for (const Channel& channel : channels.channels()) {
     bytes += stride.seconds() * channel.sample_rate.hz() * ByteWidth(channel.data_type);
@@ -83,9 +83,23 @@ Result<int64_t> StridesPerBatch(const ChannelSet& channels, Duration stride, int
                  ToString(stride), channels.size(), bytes,
                  limits.stream_memory_bytes / 2);
   }
-  const auto fit = static_cast<int64_t>(static_cast<double>(limits.max_batch_bytes) /
-                                        std::max(bytes, 1.0));
-  return std::clamp<int64_t>(rows, 1, std::max<int64_t>(fit, 1));
+  const int64_t most =
+      std::min(accept.bytes.value_or(limits.max_batch_bytes), limits.max_batch_bytes);
+  const auto fit = static_cast<int64_t>(static_cast<double>(most) / std::max(bytes, 1.0));
+  return std::clamp<int64_t>(accept.rows, 1, std::max<int64_t>(fit, 1));
+}
+
+Result<std::string> DescriptionOf(const ChannelSet& channels) {
+  std::vector<const Channel*> described;
+  described.reserve(channels.size());
+  for (const Channel& channel : channels.channels()) described.push_back(&channel);
+  return wire::FormatDescription(described);
+}
+
+// Whether a plan is no more than this server.
+bool IsHereAlone(const std::vector<PlannedEndpoint>& endpoints) {
+  return endpoints.size() == 1 && endpoints[0].locations.size() == 1 &&
+         endpoints[0].locations[0] == wire::kReuseLocation;
 }
 
 bool IsPublishing(RequestType type) {
@@ -122,12 +136,7 @@ Result<FlightService::Info> FlightService::Plan(const Request& request,
     ARROW_ASSIGN_OR_RAISE(const auto schema, SchemaOf(request, codec::Form::kColumn));
     return MakePlanHere(*schema, command);
   }
-  auto endpoints = parts_.routers->router()->Plan(request, parts_.clock->Now());
-  // What came into the catalogue since the router was made can be served at once.
-  if (!endpoints.ok() && parts_.routers->Refresh()) {
-    endpoints = parts_.routers->router()->Plan(request, parts_.clock->Now());
-  }
-  ARROW_RETURN_NOT_OK(endpoints.status());
+  ARROW_ASSIGN_OR_RAISE(const auto endpoints, EndpointsOf(request));
   std::string description;
   if (accept.describe && request.type == RequestType::kDescribe) {
     const auto catalogue = parts_.backend->catalogue();
@@ -140,16 +149,24 @@ Result<FlightService::Info> FlightService::Plan(const Request& request,
   }
   if (request.type != RequestType::kStream) {
     ARROW_ASSIGN_OR_RAISE(const auto schema, SchemaOf(request, codec::Form::kColumn));
-    return MakePlan(*schema, command, *endpoints);
+    return MakePlan(*schema, command, endpoints);
   }
   ARROW_ASSIGN_OR_RAISE(const auto channels, ChannelsOf(request.stream()));
   if (accept.describe) {
-    std::vector<const Channel*> described;
-    for (const Channel& channel : channels->channels()) described.push_back(&channel);
-    ARROW_ASSIGN_OR_RAISE(description, wire::FormatDescription(described));
+    ARROW_ASSIGN_OR_RAISE(description, DescriptionOf(*channels));
   }
   return MakePlan(*codec::StreamSchema(*channels, FormOf(accept.form)), command,
-                  *endpoints, std::move(description));
+                  endpoints, std::move(description));
+}
+
+Result<std::vector<PlannedEndpoint>> FlightService::EndpointsOf(
+    const Request& request) const {
+  auto endpoints = parts_.routers->router()->Plan(request, parts_.clock->Now());
+  // What came into the catalogue since the router was made can be served at once.
+  if (!endpoints.ok() && parts_.routers->Refresh()) {
+    endpoints = parts_.routers->router()->Plan(request, parts_.clock->Now());
+  }
+  return endpoints;
 }
 
 Result<std::shared_ptr<const ChannelSet>> FlightService::ChannelsOf(
@@ -283,7 +300,17 @@ Result<FlightService::Stream> FlightService::GetData(
   codec::EncodeOptions options;
   ARROW_ASSIGN_OR_RAISE(options.stride, ask.channels->CommonStride());
   ARROW_ASSIGN_OR_RAISE(ask.max_strides, StridesPerBatch(*ask.channels, options.stride,
-                                                         accept.rows, parts_.limits));
+                                                         accept, parts_.limits));
+  std::string description;
+  if (accept.describe) {
+    // Who asks for this has no plan: it must not miss what is elsewhere.
+    ARROW_ASSIGN_OR_RAISE(const auto endpoints, EndpointsOf(request));
+    if (!IsHereAlone(endpoints)) {
+      return Error(ErrorKind::kUnavailable,
+                   "this stream has to be planned, not all of it comes from this server");
+    }
+    ARROW_ASSIGN_OR_RAISE(description, DescriptionOf(*ask.channels));
+  }
   const bool by_channel = accept.order == wire::Accept::Order::kChannel &&
                           FormOf(accept.form) == codec::Form::kRow;
   const int64_t batch_strides = ask.max_strides;
@@ -305,9 +332,10 @@ Result<FlightService::Stream> FlightService::GetData(
   if (by_channel) {
     source = SplitByChannels(std::move(source), *channels, options.stride, batch_strides);
   }
-  return std::make_unique<DataStream>(DataStream::Parts{
-      std::move(pool), std::move(source), std::move(encoder), std::move(slot), call,
-      stop_.get_token(), &context, &counters_, accept.heartbeat, by_channel});
+  return std::make_unique<DataStream>(
+      DataStream::Parts{std::move(pool), std::move(source), std::move(encoder),
+                        std::move(slot), call, stop_.get_token(), &context, &counters_,
+                        accept.heartbeat, std::move(description), by_channel});
 }
 
 Status FlightService::DoPut(const af::ServerCallContext& context,

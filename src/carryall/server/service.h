@@ -75,6 +75,7 @@ class FlightService final : public arrow::flight::FlightServerBase {
   Result<backend::Registrar*> Registrar() const;
   Result<Info> Plan(const wire::Request& request, const std::string& command,
                     const wire::Accept& accept) const;
+  Result<std::vector<PlannedEndpoint>> EndpointsOf(const wire::Request& request) const;
   /// What a stream carries, by name.
   Result<std::shared_ptr<const ChannelSet>> ChannelsOf(
       const wire::StreamArgs& args) const;

@@ -17,20 +17,20 @@ std::string_view Trim(std::string_view text) {
   return text;
 }
 
-Status ReadRows(std::string_view value, Accept* out) {
-  uint64_t rows = 0;
+/// A count of at least 1; `most`, if it is more.
+Result<int64_t> ReadCount(std::string_view key, std::string_view value, int64_t most) {
+  uint64_t count = 0;
   const auto [end, error] =
-      std::from_chars(value.data(), value.data() + value.size(), rows);
+      std::from_chars(value.data(), value.data() + value.size(), count);
   const bool too_large = error == std::errc::result_out_of_range;
   if (end != value.data() + value.size() || (error != std::errc() && !too_large) ||
-      (rows == 0 && !too_large)) {
+      (count == 0 && !too_large)) {
     return Error(ErrorKind::kInvalidArgument,
-                 "invalid {}: rows must be a whole number from 1, got '{}'",
-                 kAcceptHeader, value);
+                 "invalid {}: {} must be a whole number from 1, got '{}'", kAcceptHeader,
+                 key, value);
   }
-  out->rows = too_large ? kMaxAcceptRows
-                        : static_cast<int64_t>(std::min<uint64_t>(rows, kMaxAcceptRows));
-  return Status::OK();
+  if (too_large || count > static_cast<uint64_t>(most)) return most;
+  return static_cast<int64_t>(count);
 }
 
 /// Whether the value is the second of the two that there are.
@@ -94,7 +94,9 @@ Result<Accept> ParseAccept(std::string_view header) {
     const std::string_view value =
         equals == std::string_view::npos ? "" : Trim(part.substr(equals + 1));
     if (key == "rows") {
-      ARROW_RETURN_NOT_OK(ReadRows(value, &out));
+      ARROW_ASSIGN_OR_RAISE(out.rows, ReadCount(key, value, kMaxAcceptRows));
+    } else if (key == "bytes") {
+      ARROW_ASSIGN_OR_RAISE(out.bytes, ReadCount(key, value, INT64_MAX));
     } else if (key == "form") {
       ARROW_ASSIGN_OR_RAISE(const bool row, ReadChoice(key, value, "column", "row"));
       out.form = row ? Accept::Form::kRow : Accept::Form::kColumn;
@@ -131,6 +133,7 @@ std::string FormatAccept(const Accept& accept) {
   const auto add = [&](std::string_view key, const std::optional<Duration>& span) {
     if (span) text += fmt::format("; {}={}", key, FormatSeconds(span->ns()));
   };
+  if (accept.bytes) text += fmt::format("; bytes={}", *accept.bytes);
   add("latency", accept.latency);
   add("heartbeat", accept.heartbeat);
   return text;

@@ -23,7 +23,7 @@ inline constexpr std::string_view kHeartbeat = "heartbeat";
 /// The application metadata of a message that has some channels of a span, before others.
 inline constexpr std::string_view kMore = "more";
 
-/// What a client can take: "rows=N; form=row|column; order=time|channel;
+/// What a client can take: "rows=N; bytes=N; form=row|column; order=time|channel;
 /// codec=none|lz4|zstd", what it wants with a plan: "describe=yes|no", and of a live
 /// stream: "latency=S; heartbeat=S".
 struct Accept {
@@ -33,7 +33,7 @@ struct Accept {
   int64_t rows = 1;  ///< strides a batch may span, 1..kMaxAcceptRows
   Form form = Form::kColumn;
   Codec codec = Codec::kNone;
-  bool describe = false;  ///< the channels, with a plan that is for some
+  bool describe = false;  ///< the channels, with a plan or stream that is for some
   /// How long after its end a stride may be late before it is a gap; nothing: as
   /// declared.
   std::optional<Duration> latency = {};
@@ -42,6 +42,8 @@ struct Accept {
   std::optional<Duration> heartbeat = {};
   /// kChannel: of the row form, long spans with some channels a batch are welcome.
   Order order = Order::kTime;
+  /// About as many bytes a batch of several strides; nothing: as many as rows say.
+  std::optional<int64_t> bytes = {};
 
   bool operator==(const Accept&) const = default;
 };

@@ -28,6 +28,8 @@ TEST(AcceptTest, RowsAreCapped) {
 
 TEST(AcceptTest, WhatIsNoValueIsNamed) {
   for (std::string bad : {"rows=0",
+                          "bytes=0",
+                          "bytes=many",
                           "rows=-1",
                           "rows=",
                           "rows=1x",
@@ -79,7 +81,8 @@ TEST(AcceptTest, WhatIsWrittenReadsBack) {
                         false,
                         Duration::FromNs(62'500'000),
                         Duration::FromNs(10'000'000'001),
-                        Accept::Order::kChannel};
+                        Accept::Order::kChannel,
+                        1 << 20};
       EXPECT_EQ(*ParseAccept(FormatAccept(live)), live) << FormatAccept(live);
     }
   }
