@@ -1,5 +1,5 @@
 """Servers behind a login host: ssh:// URLs and `exec`, with an ssh of our own making whose
-hosts are this machine (harness/fake_ssh.py), and with a real one where sshd is installed."""
+hosts are this machine (harness/fake_ssh.py), and with OpenSSH's."""
 
 import getpass
 import json
@@ -323,32 +323,23 @@ def test_signals_are_passed_on_to_the_command(ours):
 
 @pytest.fixture
 def sshd(tmp_path):
-    """OpenSSH's server on loopback, for this user with a key of the test's own; gives the
-    directory whose `ssh` connects to it, and its port."""
-    program = os.environ.get("CARRYALL_SSHD") or shutil.which(
-        "sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None or shutil.which("ssh") is None:
-        pytest.skip("2026-11-26: OpenSSH's server and client are not installed everywhere")
+    """An SSH server on loopback (harness/ssh_server.py), for this user with a key of the test's
+    own; gives the directory whose `ssh`, which is OpenSSH's, connects to it, and its port."""
     directory = tmp_path / "sshd"
     directory.mkdir(mode=0o700)
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / name],
                        check=True, stdin=subprocess.DEVNULL, timeout=30)
     port = free_ports(1)[0]
-    (directory / "config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {directory}/host\nPidFile none\n"
-        f"AuthorizedKeysFile {directory}/user.pub\nStrictModes no\nUsePAM no\n"
-        "PasswordAuthentication no\nPermitRootLogin yes\n")
     (directory / "ssh_config").write_text(
         f"Host *\n  IdentityFile {directory}/user\n  IdentitiesOnly yes\n  BatchMode yes\n"
         f"  StrictHostKeyChecking accept-new\n  UserKnownHostsFile {directory}/known\n")
     wrapper = directory / "ssh"
     wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {directory}/ssh_config "$@"\n')
     wrapper.chmod(0o755)
-    checked = run([program, "-t", "-f", directory / "config"])
-    if checked.status != 0:
-        pytest.skip(f"2026-11-26: sshd does not run everywhere: {checked.err.strip()}")
-    with Program([program, "-D", "-e", "-f", directory / "config"]) as running:
+    with Program([sys.executable, "-m", "harness.ssh_server", port, directory / "host",
+                  directory / "user.pub"],
+                 clean_environment(PYTHONPATH=servers.ROOT / "tests")) as running:
         def answers():
             assert running.running, running.describe()
             with socket.socket() as probe:
