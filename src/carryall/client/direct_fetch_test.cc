@@ -21,6 +21,12 @@ class DirectFetchTest : public ClientTest {
     platform_.stream = [&](const wire::StreamArgs& args) { return Serve(args); };
   }
 
+  // The server's threads use this test, which goes before the server does.
+  void TearDown() override {
+    platform_.gate.Open();
+    platform_.server().Stop();
+  }
+
   std::string Description(const std::vector<std::string>& names) const {
     wire::StreamArgs args;
     args.channels = names;

@@ -262,7 +262,7 @@ Result<std::unique_ptr<BlockReader>> OpenArrowStream(
     std::shared_ptr<arrow::io::InputStream> stream, const std::string& name,
     const ReaderOptions& options) {
   auto reader = std::make_unique<ArrowReader>(name, options);
-  ARROW_RETURN_NOT_OK(reader->InitStream(std::move(stream)));
+  ARROW_RETURN_NOT_OK(reader->InitStream(stream));
   return reader;
 }
 
