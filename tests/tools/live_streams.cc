@@ -6,6 +6,7 @@
 // wrong length, blocks with gaps, and how late blocks came after their own time and how
 // far from the rhythm (seconds). Exit status 0 if no stream failed.
 #include <arrow/array.h>
+#include <arrow/flight/client.h>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "carryall/archive/arrow_table_file.h"
 
+#include <arrow/array.h>
 #include <arrow/ipc/reader.h>
 #include <arrow/ipc/writer.h>
 #include <arrow/memory_pool.h>

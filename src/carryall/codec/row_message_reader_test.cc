@@ -1,5 +1,7 @@
 #include "carryall/codec/row_message_reader.h"
 
+#include <arrow/array.h>
+#include <arrow/builder.h>
 #include <arrow/io/memory.h>
 #include <arrow/ipc/writer.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 #include "carryall/codec/row_message_writer.h"
 
 #include <arrow/array/concatenate.h>
+#include <arrow/builder.h>
 #include <arrow/io/memory.h>
 #include <arrow/ipc/writer.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 #include "carryall/server/data_stream.h"
 
+#include <arrow/array.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,6 +1,8 @@
 #include "carryall/server/registration.h"
 
 #include <arrow/array.h>
+#include <arrow/scalar.h>
+#include <arrow/table.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,8 @@
 #include "carryall/server/service.h"
 
+#include <arrow/array.h>
+#include <arrow/scalar.h>
+#include <arrow/table.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
