@@ -102,7 +102,7 @@ class Live:
             ready = begin + cases.READY_S * 10**9
             answers = {subscriber.answer(ready) for subscriber in subscribers} - {None}
             assert len(answers) <= 1, answers
-            start = (gps_ns() // publish.STRIDE + 2) * publish.STRIDE
+            start = (gps_ns() + cases.WARM_S * 10**9) // publish.STRIDE * publish.STRIDE
             end = start + strides * publish.STRIDE
             until = end + cases.GIVE_UP_S * 10**9
             found = [subscriber.latencies(start, end, until) for subscriber in subscribers]
