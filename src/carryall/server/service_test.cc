@@ -249,6 +249,32 @@ TEST_F(ServiceTest, AnswersADescribeWithItsPlanWhereAsked) {
   EXPECT_THAT(refused.message(), HasSubstr("X1:CNF-NONE"));
 }
 
+TEST_F(ServiceTest, GivesNoStreamWithoutAPlanThatIsNotItsAlone) {
+  const std::string path = testing::TempDir() + "carryall_shared_scopes.yaml";
+  std::ofstream(path) << "replays: {}";
+  ServerOptions scopes;
+  scopes.scope_map_file = path;
+  Start({}, scopes);
+  auto options = Options();
+  options.headers.emplace_back("x-carryall-accept", "form=row; describe=yes");
+  const auto ask = [&]() -> arrow::Status {
+    const af::Ticket ticket{Stream({"X1:CNF-B"}, kStart, kStart + kStride * 16)};
+    ARROW_ASSIGN_OR_RAISE(const auto reader, client_->DoGet(options, ticket));
+    return reader->ToTable().status();
+  };
+  EXPECT_EQ(ask(), arrow::Status::OK());
+  std::ofstream(path)
+      << server_->url()
+      << ": {scopes: {X1: [{all: true, direct_read: 'kafka://localhost:1'}]}}";
+  server_->Reload();
+  EXPECT_TRUE(Eventually([&] { return !ask().ok(); }));
+  const arrow::Status refused = ask();
+  const auto detail = af::FlightStatusDetail::UnwrapStatus(refused);
+  ASSERT_NE(detail, nullptr) << refused;
+  EXPECT_EQ(detail->code(), af::FlightStatusCode::Unavailable);
+  EXPECT_THAT(refused.message(), HasSubstr("has to be planned"));
+}
+
 TEST_F(ServiceTest, RefusesToSharePorts) {
   Start();
   ServerOptions options;
