@@ -290,7 +290,9 @@ Result<std::unique_ptr<FlightProxy>> FlightProxy::Start(Place place,
 
 FlightProxy::FlightProxy(Place place) : place_(std::move(place)) {}
 
-FlightProxy::~FlightProxy() { Stop(Duration()); }
+// Clients who have their answers are gone; a call of theirs may still have to notice.
+// Cancelled instead, it would make their gRPC print a line to standard error.
+FlightProxy::~FlightProxy() { Stop(Duration::FromMs(500)); }
 
 LocationMap FlightProxy::locations() const { return service_->locations(); }
 

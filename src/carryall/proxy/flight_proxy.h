@@ -42,7 +42,7 @@ class FlightProxy {
   static Result<std::unique_ptr<FlightProxy>> Start(Place place,
                                                     const std::string& backend,
                                                     LocationMap locations);
-  /// Stops with no patience.
+  /// Stops with half a second of patience.
   ~FlightProxy();
 
   const std::string& url() const { return place_.url(); }
